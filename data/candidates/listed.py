@@ -1,0 +1,64 @@
+"""A user's own list of candidate element sets, less those that are already reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from data.candidates.pattern import ANIONS, Pattern
+from data.datasets.element_set_list import element_set_list
+from framework.dataset import UnusableRow, unusable_rows
+from framework.errors import UserError
+
+
+class Listed:
+    """Candidates from a file, one element set a line; reported fields are those of a pattern.
+
+    Args:
+        path: the file (see the data set ``element_set_list``).
+        pattern: the pattern of the reported fields; candidates have its number of elements.
+        anions: the elements that A stands for.
+        strict: an unusable row of the file is an error.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        pattern: str = "M-M'-A-A'",
+        anions: tuple[str, ...] = ANIONS,
+        strict: bool = False,
+    ) -> None:
+        self.path, self.pattern, self.anions, self.strict = path, pattern, anions, strict
+        self._space = Pattern(pattern, anions=anions)
+        listed = element_set_list(path, strict=strict)
+        self.rows = [str(text) for text in listed["element_set"].values]
+        self.unusable: list[UnusableRow] = unusable_rows(listed)
+
+    def members(self, element_sets: Iterable[str]) -> list[str]:
+        """The element sets that follow the pattern, each once, sorted."""
+        return self._space.members(element_sets)
+
+    def unexplored(self, reported: Sequence[str]) -> list[str]:
+        """The listed sets that are not reported, sorted.
+
+        They need the pattern's number of elements, not its anions: whoever lists a phosphorus
+        cation knows what they ask for.
+
+        Raises:
+            UserError: a set has another number of elements, or all are reported.
+        """
+        size = self._space.n_cations + self._space.n_anions
+        if strangers := [row for row in self.rows if len(row.split()) != size]:
+            shown = "; ".join(strangers[:3])
+            raise UserError(
+                f"{self.path}: {len(strangers)} of {len(self.rows)} element sets do not have "
+                f"{size} elements, as {self.pattern} has (first: {shown}); take them out or give "
+                "another pattern"
+            )
+        fitting = set(self.rows)
+        left = sorted(fitting - set(reported))
+        if not left:
+            raise UserError(
+                f"{self.path}: all {len(fitting)} candidates are reported already; "
+                "there is nothing to rank"
+            )
+        return left

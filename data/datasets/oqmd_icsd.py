@@ -1,0 +1,39 @@
+"""32,159 reported crystal structures with formation energy, band gap and hull distance (OQMD)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FILE = Path(__file__).parents[1] / "oqmd_icsd.nc"
+
+
+def oqmd_icsd() -> xr.Dataset:
+    """The embedded default: the entries of OQMD that come from ICSD.
+
+    Beside the contract: `space_group` (international number, 0 where none was found),
+    `icsd_code`, `lattice` (material, cell_vector, axis) in angstrom, and the sites of all
+    materials one after the other: `atomic_number` (site,), `fractional_coordinates`
+    (site, axis), `n_sites` of them for each material.
+    """
+    ds = xr.load_dataset(FILE, engine="netcdf4")
+    return ds.assign({name: ds[name].astype(str) for name in ("formula", "element_set")})
+
+
+def structure(ds: xr.Dataset, i: int) -> Structure:
+    """The crystal structure of material i."""
+    from pymatgen.core import Lattice, Structure
+
+    end = int(ds["n_sites"].values[: i + 1].sum(dtype=np.int64))
+    sites = slice(end - int(ds["n_sites"].values[i]), end)
+    return Structure(
+        Lattice(ds["lattice"].values[i]),
+        ds["atomic_number"].values[sites].tolist(),
+        ds["fractional_coordinates"].values[sites],
+    )

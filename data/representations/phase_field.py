@@ -1,0 +1,133 @@
+"""Phase field: the element descriptors of each element of a set, side by side, in every order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import torch
+import xarray as xr
+
+from data.element_sets import SYMBOLS, formula_element_set, numbers, parse_element_set
+from data.elements import element_table
+from framework.errors import UserError
+from framework.representation import Representation, Samples
+
+
+class PhaseFieldSamples(Samples):
+    """Element sets as atomic numbers and one table of standardised descriptors.
+
+    Attributes:
+        elements: atomic numbers (n, k), ascending.
+        table: standardised descriptors (119, n_features) by atomic number.
+    """
+
+    def __init__(self, elements: torch.Tensor, table: torch.Tensor) -> None:
+        self.elements, self.table = elements, table
+        k = elements.shape[1]
+        self.orders = torch.tensor(list(itertools.permutations(range(k))))
+        self.n_views = len(self.orders)
+        self.width = k * table.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    @property
+    def device(self) -> torch.device:
+        return self.table.device
+
+    def batch(self, index: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+        ordered = self.elements[index].gather(1, self.orders[view])
+        return self.table[ordered].flatten(1)
+
+    def take(self, index: np.ndarray) -> Self:
+        return type(self)(self.elements[torch.as_tensor(index)], self.table)
+
+    def descriptors(self) -> np.ndarray:
+        """Order statistics: each feature's values over the elements, sorted (n, k n_features)."""
+        each = self.table.numpy()[self.elements.numpy()]
+        return np.sort(each, axis=1).reshape(len(each), -1)
+
+
+class PhaseField(Representation):
+    """k elements x features, standardised by the training part; k! equivalent orders.
+
+    Args:
+        features: an element table (`data.elements`): magpie, published_37, megnet, matscholar,
+            or the path of a CSV file with a column ``element``.
+
+    Features without a value for an element that occurs are left out; `left_out` names them.
+    """
+
+    def __init__(self, features: str = "magpie") -> None:
+        self.features = features
+
+    def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
+        table = element_table(self.features)
+        elements = numbers(materials["element_set"].values)
+        occurring = np.unique(elements)
+        if len(bare := occurring[~np.isfinite(table.values[occurring]).any(axis=1)]):
+            raise UserError(
+                f"element table '{self.features}' has no values for "
+                f"{', '.join(SYMBOLS[z - 1] for z in bare)}; exclude them from the candidates "
+                "(exclude: [...]), or take another table (phase_field: {features: magpie})"
+            )
+        self.n_elements_ = elements.shape[1]
+        complete = np.isfinite(table.values[occurring]).all(axis=0)
+        if not complete.any():
+            raise UserError(
+                f"element table '{self.features}': no feature has values for all "
+                f"{len(occurring)} elements that occur; take another table"
+            )
+        self.left_out = tuple(f for f, ok in zip(table.features, complete, strict=True) if not ok)
+        values = table.values[:, complete]
+        seen = values[elements[train]].reshape(-1, values.shape[1])
+        spread = seen.std(axis=0)
+        # a feature that is constant in the training part tells nothing and must not divide by 0
+        spread[spread < 1e-12 * np.abs(seen).max(axis=0).clip(1e-300)] = np.inf
+        self.table_ = ((values - seen.mean(axis=0)) / spread).astype(np.float32)
+        return self
+
+    @property
+    def width(self) -> int:
+        self.require_fitted()
+        return int(self.n_elements_) * self.table_.shape[1]
+
+    def parse(self, texts: Sequence[str]) -> xr.Dataset:
+        """Element sets from symbols or formulas: 'Li Sn S Cl', 'Li-Sn-S-Cl', 'Li6PS5Cl'."""
+        self.require_fitted()
+        found = []
+        for text in texts:
+            try:
+                found.append(_element_set(text))
+            except ValueError as error:
+                raise UserError(f"{text!r}: {error}") from None
+            if (k := len(found[-1].split())) != self.n_elements_:
+                raise UserError(f"{text!r} has {k} elements; this fit is for {self.n_elements_}")
+        return xr.Dataset({"element_set": ("material", np.array(found, dtype=str))})
+
+    def transform(self, materials: xr.Dataset) -> PhaseFieldSamples:
+        self.require_fitted()
+        elements = np.sort(numbers(materials["element_set"].values).astype(np.int64), axis=1)
+        occurring = np.unique(elements)
+        unknown = occurring[~np.isfinite(self.table_[occurring]).all(axis=1)]
+        if len(unknown):
+            raise UserError(
+                f"element table '{self.features}' lacks values for "
+                f"{', '.join(SYMBOLS[z - 1] for z in unknown)}, which this fit has not seen; "
+                "leave them out, or fit again with them among the materials"
+            )
+        return PhaseFieldSamples(torch.from_numpy(elements), torch.from_numpy(self.table_))
+
+
+def _element_set(text: str) -> str:
+    """Symbols where the text parts into symbols, else a formula."""
+    try:
+        return " ".join(parse_element_set(text))
+    except ValueError as not_symbols:
+        try:
+            return formula_element_set(text)
+        except ValueError:
+            raise not_symbols from None

@@ -1,0 +1,72 @@
+"""One cluster of similar reported fields is held out, cluster by cluster. Source: Meredig et al., Mol. Syst. Des. Eng. 3, 819 (2018)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import xarray as xr
+
+from data.element_sets import numbers
+from framework.errors import UserError
+from framework.registry import REPRESENTATIONS
+from framework.space import Choice, Int
+
+RANDOM_PROJECTION = "random_projection"
+
+
+def leave_one_cluster_out(
+    fields: xr.Dataset,
+    seed: int,
+    clusters: Annotated[int, Int(2, 50)] = 5,
+    features: str = "magpie",
+    kernel: Annotated[str, Choice("linear", "rbf")] = "linear",
+) -> dict[str, np.ndarray]:
+    """Hold-out masks (n,) by cluster of a k-means, numbered by size, the largest first.
+
+    Args:
+        features: what makes fields alike: an element table, whose order statistics are
+            clustered, or ``random_projection``, the elements themselves (118 columns of 0 and 1)
+            projected to the width that magpie has: the baseline featurisation, which knows no
+            chemistry.
+        kernel: ``rbf`` clusters in the feature space of a radial kernel (Nystroem), which gives
+            clusters of more even size (Durdy et al., Digital Discovery 1, 763, 2022).
+
+    Raises:
+        UserError: there are fewer fields than clusters.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.preprocessing import StandardScaler
+
+    if (n := fields.sizes["material"]) < clusters:
+        raise UserError(
+            f"split 'leave_one_cluster_out': {n} reported fields cannot make {clusters} clusters; "
+            "lower clusters or bring more fields"
+        )
+    if (n := fields.sizes["material"]) < clusters:
+        raise UserError(
+            f"split 'leave_one_cluster_out': {n} reported fields cannot make {clusters} clusters; "
+            "lower clusters or bring more fields"
+        )
+    points = StandardScaler().fit_transform(_points(fields, features, seed))
+    if kernel == "rbf":
+        components = min(300, len(points))
+        points = Nystroem(n_components=components, random_state=seed).fit_transform(points)
+    labels = KMeans(clusters, n_init=10, random_state=seed).fit_predict(points)
+    by_size = np.argsort(-np.bincount(labels, minlength=clusters), kind="stable")
+    return {f"cluster{i + 1}": labels == label for i, label in enumerate(by_size)}
+
+
+def _points(fields: xr.Dataset, features: str, seed: int) -> np.ndarray:
+    table = "magpie" if features == RANDOM_PROJECTION else features
+    representation = REPRESENTATIONS.load("phase_field")(features=table)
+    everything = np.arange(fields.sizes["material"])
+    points: np.ndarray = representation.fit(fields, everything).transform(fields).descriptors()
+    if features != RANDOM_PROJECTION:
+        return points
+    holds = np.zeros((len(points), 119))
+    elements = numbers(fields["element_set"].values)
+    holds[np.arange(len(points))[:, None], elements] = 1
+    width = points.shape[1]
+    return holds @ np.random.default_rng(seed).normal(size=(119, width)) / np.sqrt(width)

@@ -1,0 +1,5 @@
+"""`python -m framework` is the command `phasezoo`."""
+
+from framework.cli import main
+
+main()

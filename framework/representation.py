@@ -1,0 +1,133 @@
+"""How a material is shown to an encoder: the contracts of a representation and of its samples."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Self
+
+import numpy as np
+import torch
+import xarray as xr
+
+from framework.state import Fitted
+
+PRESENTATIONS = 4096
+"""Presentations a batch outside of training: as many as stay in a processor's cache."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, so that results are the same to the bit however many runs go side by
+    side; networks this small are no faster on more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Samples(ABC):
+    """The materials of one representation, held in memory as tensors.
+
+    A sample may have several equivalent presentations, its *views*: the 24 orders of the four
+    elements of a phase field, for instance. A view is made when a batch asks for it.
+
+    Attributes:
+        width: the length of one presentation, what an encoder reads.
+        n_views: the number of equivalent presentations of every sample.
+    """
+
+    width: int
+    n_views: int = 1
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+
+    @abstractmethod
+    def batch(self, index: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+        """Presentations (b, width) of samples ``index`` (b,) in views ``view`` (b,)."""
+
+    @abstractmethod
+    def descriptors(self) -> np.ndarray:
+        """One vector a sample (n, d), the same in every view: near means alike."""
+
+    @abstractmethod
+    def take(self, index: np.ndarray) -> Self:
+        """The samples at ``index`` (m,), in that order."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same samples with their tensors on a device."""
+        moved = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, torch.Tensor):
+                setattr(moved, name, value.to(device))
+        return moved
+
+    def mean_over_views(
+        self, function: Callable[[torch.Tensor], torch.Tensor], most_views: int | None = None
+    ) -> np.ndarray:
+        """What a function (b, width) -> (b, d) gives, averaged over the views, as (n, d) float64.
+
+        A sample's views stand side by side in one batch. Of more than ``most_views`` views,
+        that many evenly spaced ones are taken.
+        """
+        n_views = min(most_views or self.n_views, self.n_views)
+        out = []
+        with torch.inference_mode(), one_thread():
+            index = torch.arange(len(self), device=self.device)
+            views = torch.arange(n_views, device=self.device) * self.n_views // n_views
+            for part in index.split(max(1, PRESENTATIONS // n_views)):
+                batch = self.batch(part.repeat_interleave(n_views), views.repeat(len(part)))
+                values = function(batch).double()
+                out.append(values.reshape(len(part), n_views, -1).mean(1).cpu())
+        return torch.cat(out).numpy()
+
+    def in_batches(self) -> Iterator[torch.Tensor]:
+        """The samples in order, each in its first view, some thousands at a time."""
+        for index in torch.arange(len(self), device=self.device).split(PRESENTATIONS):
+            yield self.batch(index, torch.zeros_like(index))
+
+
+class Representation(Fitted, ABC):
+    """Turns materials into samples; what it learns, it learns from the training part.
+
+    Constructor arguments are stored under their own names.
+    """
+
+    checkpoint = "representation.npz"
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """The length of one presentation, once fitted."""
+
+    @abstractmethod
+    def parse(self, texts: Sequence[str]) -> xr.Dataset:
+        """Materials from what a person types.
+
+        Raises:
+            UserError: a text cannot be read, or does not fit what was fitted.
+        """
+
+    @abstractmethod
+    def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
+        """Fit scalers and vocabularies.
+
+        Args:
+            materials: all that will be shown, held-out ones and candidates too: which inputs
+                exist for them may decide what can be used, their values may not be learned from.
+            train: indices of the training part (m,).
+        """
+
+    @abstractmethod
+    def transform(self, materials: xr.Dataset) -> Samples:
+        """The samples of materials, in order."""

@@ -1,0 +1,313 @@
+"""Results of a benchmark as one labelled cube, and the leaderboard made from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from framework.bootstrap import interval, paired_difference
+from framework.config import Experiment
+from framework.diagnostics import QUANTITIES
+from framework.errors import UserError
+from framework.experiment import Run, divided, read_cell
+from framework.metrics import ranking_metrics
+from framework.registry import ENCODERS
+from framework.task import PARTS
+
+
+def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset | None:
+    """The cube of all finished runs.
+
+    Dimensions ``encoder, split, seed`` with ``metric`` (value, low, high, random), ``resample``
+    (replicates), and ``candidate`` (scores, and the part each item has in each split). A run
+    that is missing is NaN. None where no run has finished.
+    """
+    finished = [run for run in plan if run.finished(runs)]
+    if not finished:
+        return None
+    items, _ = divided(finished[0].settings)
+    cells = {run.digest: read_cell(run.folder(runs)) for run in finished}
+    first = cells[finished[0].digest]
+    encoders = [component.title for component in experiment.encoders]
+    splits = list(dict.fromkeys(run.split for run in plan))
+    grid = (len(encoders), len(splits), len(experiment.seeds))
+    sizes = {"metric": first.sizes["metric"], "resample": first.sizes["resample"]}
+    candidate = first.sizes["candidate"]
+    values = {
+        n: np.full((*grid, sizes["metric"]), np.nan) for n in ("value", "low", "high", "random")
+    }
+    replicates = np.full((*grid, *sizes.values()), np.nan, np.float32)
+    scores = np.full((*grid, candidate), np.nan, np.float32)
+    parts = np.full((*grid[1:], candidate), -1, np.int8)
+    seconds = {n: np.full(grid, np.nan) for n in ("seconds_fit", "seconds_score")}
+    validation = np.full((*grid, sizes["metric"]), np.nan)
+    digests = np.full(grid, "", dtype=object)
+    verdicts, reasons = digests.copy(), digests.copy()
+    audits = np.full((*grid, len(QUANTITIES)), np.nan)
+    for run in finished:
+        at = (
+            encoders.index(run.encoder),
+            splits.index(run.split),
+            experiment.seeds.index(run.seed),
+        )
+        cell = cells[run.digest]
+        for name, array in values.items():
+            array[at] = cell[name].values
+        for name, spent in seconds.items():
+            spent[at] = cell.attrs[name]
+        replicates[at], scores[at], parts[at[1:]] = cell["replicates"], cell["score"], cell["part"]
+        digests[at] = run.digest
+        validation[at] = _on_validation(cell, run.settings["task"]["parameters"]["prior"])
+        verdicts[at], why, quantities = json.loads(cell.attrs["audit"])
+        reasons[at] = "; ".join(why)
+        audits[at] = [quantities.get(name, np.nan) for name in QUANTITIES]
+    dims = ("encoder", "split", "seed")
+    return xr.Dataset(
+        {
+            **{name: ((*dims, "metric"), array) for name, array in values.items()},
+            **{name: (dims, array, {"units": "s"}) for name, array in seconds.items()},
+            "validation": ((*dims, "metric"), validation),
+            "replicates": ((*dims, "metric", "resample"), replicates),
+            "score": ((*dims, "candidate"), scores),
+            "part": (("split", "seed", "candidate"), parts, dict(first["part"].attrs)),
+            "run": (dims, digests.astype(str)),
+            "audit": (dims, verdicts.astype(str)),
+            "audit_reasons": (dims, reasons.astype(str)),
+            "audit_value": ((*dims, "quantity"), audits),
+        },
+        coords={
+            "encoder": encoders,
+            "split": splits,
+            "seed": list(experiment.seeds),
+            "metric": first["metric"].values,
+            "candidate": items["element_set"].values,
+            "quantity": list(QUANTITIES),
+            "baseline": (
+                "encoder",
+                [bool(ENCODERS.load(c.name).baseline) for c in experiment.encoders],
+            ),
+        },
+        attrs={
+            "experiment": experiment.name,
+            "config": experiment.to_yaml(),
+            "metrics": " ".join(experiment.metrics),
+            "dataset_digest": items.attrs["dataset_digest"],
+            "items_digest": items.attrs["digest"],
+        },
+    )
+
+
+def write(cube: xr.Dataset, experiment: Experiment, folder: Path) -> bool:
+    """Write results.nc, leaderboard.csv, leaderboard.md and experiment.yaml, each at once.
+
+    Returns:
+        whether anything was new: the same runs in the same order are not written again.
+    """
+    path = folder / "results.nc"
+    if path.exists():
+        try:
+            with xr.open_dataset(path, engine="netcdf4") as old:
+                if old.attrs == cube.attrs and old["run"].identical(cube["run"]):
+                    return False
+        except (OSError, ValueError, KeyError):
+            pass  # damaged or of an older layout: written anew from the runs
+    table = leaderboard(cube)
+    small = {"zlib": True, "complevel": 4}
+
+    def store(at: Path) -> None:
+        cube.to_netcdf(at, engine="netcdf4", encoding={"score": small, "part": small})
+
+    _atomically(path, store)
+    _atomically(folder / "leaderboard.csv", lambda at: table.to_csv(at, index=False))
+    _atomically(folder / "leaderboard.md", lambda at: at.write_text(to_markdown(table, cube)))
+    _atomically(folder / "experiment.yaml", lambda at: at.write_text(experiment.to_yaml()))
+    return True
+
+
+def read(path: Path) -> xr.Dataset:
+    """The cube of a results.nc.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as file:
+            return file.load()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); run the benchmark again") from None
+
+
+def leaderboard(cube: xr.Dataset, metrics: list[str] | None = None) -> pd.DataFrame:
+    """One row an encoder and split strategy, best first by the first metric.
+
+    Per metric: mean over folds and seeds, its 95 % bootstrap interval (``_low``, ``_high``), the
+    standard deviation over seeds (``_sd``) and the value under random order (``_random``). Then
+    the first metric on the validation part (``validation_``), by which settings are chosen, and
+    the paired difference to the best baseline in the first metric, with its interval, the
+    verdict (``beats``, ``below``, ``not told apart``, ``baseline``, ``best baseline``), and what
+    the audit said of the fits (``alive``, ``weak``, ``collapsed``) with its reasons.
+    """
+    metrics = metrics or cube.attrs["metrics"].split()
+    rows = []
+    for strategy in dict.fromkeys(str(s).split("/")[0] for s in cube["split"].values):
+        of = [str(s).split("/")[0] == strategy for s in cube["split"].values]
+        rows += _ranked(cube.isel(split=of), strategy, metrics)
+    return pd.DataFrame(rows)
+
+
+def to_markdown(table: pd.DataFrame, cube: xr.Dataset) -> str:
+    """The leaderboard as Markdown, one table a split strategy."""
+    metrics = cube.attrs["metrics"].split()
+    lines = []
+    for strategy, rows in table.groupby("split", sort=False):
+        lines += [f"**{strategy}** ({rows['cells'].iloc[0]})", ""]
+        header = ["encoder", *metrics, f"{metrics[0]} against best baseline", "verdict", "audit"]
+        lines += [_row(header), _row(["---"] * len(header))]
+        for row in rows.to_dict("records"):
+            lines.append(
+                _row(
+                    [row["encoder"], *(cell(row, m) for m in metrics), *against(row), row["audit"]]
+                )
+            )
+        lines.append(
+            _row(
+                [
+                    "*random order*",
+                    *(f"{rows[f'{m}_random'].iloc[0]:.3f}" for m in metrics),
+                    "",
+                    "",
+                    "",
+                ]
+            )
+        )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def cell(row: Mapping[Any, Any], metric: str) -> str:
+    """A value with its interval, and the spread over seeds."""
+    text = f"{row[metric]:.3f} [{row[metric + '_low']:.3f}, {row[metric + '_high']:.3f}]"
+    spread = row[f"{metric}_sd"]
+    return text if np.isnan(spread) else f"{text} ± {spread:.3f}"
+
+
+def against(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """The difference to the best baseline with its interval, and the verdict."""
+    if np.isnan(row["difference"]):
+        return "", row["verdict"]
+    shown = (
+        f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]"
+    )
+    return shown, row["verdict"]
+
+
+def _ranked(cube: xr.Dataset, strategy: str, metrics: list[str]) -> list[dict[str, Any]]:
+    main = metrics[0]
+    complete = ~cube["value"].sel(metric=main).isnull().any(("split", "seed"))
+    mean = cube["value"].sel(metric=main).mean(("split", "seed")).where(complete)
+    baselines = mean.where(cube["baseline"] & complete)
+    best = None if baselines.isnull().all() else str(baselines.idxmax("encoder").item())
+    rows = []
+    for name in mean["encoder"].values[np.argsort(-mean.values, kind="stable")]:
+        own = cube.sel(encoder=name)
+        row: dict[str, Any] = {"split": strategy, "encoder": str(name), "cells": _cells(own)}
+        for metric in metrics:
+            at = own.sel(metric=metric)
+            low, high = interval(_replicates(at))
+            by_seed = at["value"].mean("split", skipna=False).values
+            row |= {
+                metric: float(at["value"].mean(skipna=False)),
+                f"{metric}_low": float(low),
+                f"{metric}_high": float(high),
+                f"{metric}_sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan,
+                f"{metric}_random": float(at["random"].mean()),
+            }
+        row[f"validation_{main}"] = float(own["validation"].sel(metric=main).mean(skipna=False))
+        row |= _compared(cube, str(name), best, main) | _audited(own)
+        rows.append(row)
+    return rows
+
+
+def _compared(cube: xr.Dataset, name: str, best: str | None, metric: str) -> dict[str, Any]:
+    nothing = {"difference": np.nan, "difference_low": np.nan, "difference_high": np.nan}
+    own = cube.sel(encoder=name, metric=metric)
+    if own["value"].isnull().any():
+        return {**nothing, "verdict": "incomplete"}
+    if best is None:
+        return {**nothing, "verdict": "no baseline"}
+    if name == best:
+        return {**nothing, "verdict": "best baseline"}
+    other = cube.sel(encoder=best, metric=metric)
+    value, low, high = paired_difference(
+        own["value"].mean().values,
+        _replicates(own),
+        other["value"].mean().values,
+        _replicates(other),
+    )
+    verdict = "beats" if low > 0 else "below" if high < 0 else "not told apart"
+    if bool(own["baseline"]):
+        verdict = "baseline"
+    return {
+        "difference": float(value),
+        "difference_low": float(low),
+        "difference_high": float(high),
+        "verdict": verdict,
+    }
+
+
+def _audited(own: xr.Dataset) -> dict[str, str]:
+    """The worst verdict over folds and seeds, and on how many of them it fell."""
+    verdicts = [str(v) for v in own["audit"].values.ravel() if v]
+    worst = next((v for v in ("collapsed", "weak", "alive") if v in verdicts), "")
+    if not worst:
+        return {"audit": "", "audit_reasons": ""}
+    share = "" if set(verdicts) == {worst} else f" {verdicts.count(worst)}/{len(verdicts)}"
+    at = own["audit"].values.ravel().tolist().index(worst)
+    return {"audit": worst + share, "audit_reasons": str(own["audit_reasons"].values.ravel()[at])}
+
+
+def _replicates(at: xr.Dataset) -> np.ndarray:
+    """Bootstrap replicates (B,) of the mean over folds and seeds."""
+    return at["replicates"].mean(("split", "seed"), skipna=False).values.astype(float)
+
+
+def _on_validation(cell: xr.Dataset, prior: float) -> list[float]:
+    """Every metric of the validation part against the unexplored: what settings are chosen by."""
+    part = cell["part"].values
+    codes = [PARTS.index(name) for name in ("validation", "unexplored")]
+    shown = np.isin(part, codes)
+    relevance = part[shown] == codes[0]
+    if not relevance.any():
+        return [np.nan] * cell.sizes["metric"]
+    return list(ranking_metrics(cell["score"].values[shown], relevance, prior=prior).values())
+
+
+def _cells(own: xr.Dataset) -> str:
+    """Folds with the sizes of their hold-outs, and seeds."""
+    held = (own["part"] == PARTS.index("holdout")).sum("candidate")
+    low, high = int(held.min()), int(held.max())
+    size = f"{low}" if low == high else f"{low} to {high}"
+    folds, seeds = own.sizes["split"], own.sizes["seed"]
+    return f"{folds} fold{'s' * (folds > 1)} of {size} held-out fields, {seeds} seed{'s' * (seeds > 1)}"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _atomically(path: Path, write_to: Callable[[Path], Any]) -> None:
+    scratch = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write_to(scratch)
+        scratch.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        scratch.unlink(missing_ok=True)

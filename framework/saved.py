@@ -1,0 +1,140 @@
+"""A finished run opened again: its encoder and representation as they were fitted."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+
+from framework.config import Component
+from framework.encoder import Encoder
+from framework.errors import UserError, nearest, read_text
+from framework.experiment import GIVEN, construct, resolve_task, resolved
+from framework.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
+from framework.representation import Representation
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What a run's folder holds.
+
+    Attributes:
+        settings: everything that decided its numbers (`run.json`).
+    """
+
+    settings: dict[str, Any]
+    encoder: Encoder
+    representation: Representation
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The run of a folder.
+
+        Raises:
+            UserError: the folder is no run, or a file in it is missing, truncated, of another
+                model or of other settings.
+        """
+        settings = _read_settings(folder / "run.json")
+        own, shown, seed = (settings[key] for key in ("encoder", "representation", "seed"))
+        representation = REPRESENTATIONS.load(shown["name"])(**shown["parameters"])
+        representation.restore(_intact(folder / representation.checkpoint))
+        encoder = construct(ENCODERS.load(own["name"]), own["parameters"], representation, seed)
+        encoder.restore(_intact(folder / encoder.checkpoint))
+        return cls(settings, encoder, representation)
+
+    def score_items(self, items: xr.Dataset) -> np.ndarray:
+        """Plausibility (n,) of materials."""
+        return self.encoder.score_samples(self.representation.transform(items))
+
+    def score(self, texts: Sequence[str]) -> np.ndarray:
+        """Plausibility (n,) of what a person types: formulas or element sets.
+
+        Raises:
+            UserError: one of them cannot be read or does not fit the run.
+        """
+        return self.score_items(self.representation.parse(texts))
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    """What `framework.experiment.Run.settings` was, checked again: items may have changed."""
+    text = read_text(path, "the settings of a finished run")
+    kinds = {
+        "encoder": ENCODERS,
+        "representation": REPRESENTATIONS,
+        "dataset": DATASETS,
+        "split": SPLITS,
+    }
+    try:
+        settings = dict(json.loads(text))
+        parts = {key: Component.model_validate(_named(settings[key])) for key in (*kinds, "task")}
+        settings["split"]["fold"], settings["items"]
+        settings["seed"] = int(settings["seed"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"{path}: is damaged ({reason}); take another run") from None
+    for key, registry in kinds.items():
+        given = ("fields", "seed") if key == "split" else GIVEN
+        settings[key] |= resolved(registry, parts[key], f"{path}: {key}", given)
+    settings["task"] = resolve_task(parts["task"], f"{path}: task")
+    return settings
+
+
+def _named(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: part[key] for key in ("name", "parameters")}
+
+
+def is_run(name: str, runs: Path) -> bool:
+    """Whether a name stands for a run's folder, or begins the digest of one or more."""
+    with suppress(OSError):  # a name too long for a file
+        if (Path(name) / "run.json").exists():
+            return True
+    return bool(_digests(name, runs))
+
+
+def find_run(name: str, runs: Path) -> Path:
+    """The folder of a run given by its folder, or by its digest or the beginning of it.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    cells, found = runs / "cells", _digests(name, runs)
+    if not found and is_run(name, runs):
+        return Path(name)
+    if len(found) != 1:
+        what = f"stands for {len(found)} runs" if found else "is no finished run"
+        hint = nearest(name, (found or _known(runs))[:8])
+        raise UserError(f"'{name}' {what} in {cells}; {hint}")
+    return cells / found[0]
+
+
+def _intact(checkpoint: Path) -> Path:
+    """Refuse an archive with flipped bytes: torch would take them for weights."""
+    if not zipfile.is_zipfile(checkpoint):
+        return checkpoint  # missing or no archive at all: `restore` explains
+    broken: object
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            broken = archive.testzip()
+    except Exception as error:  # a damaged archive raises a dozen kinds
+        broken = error
+    if broken is not None:
+        raise UserError(f"{checkpoint}: not a readable checkpoint (damaged: {broken}); fit again")
+    return checkpoint
+
+
+def _known(runs: Path) -> list[str]:
+    return sorted(path.name for path in (runs / "cells").glob("[!.]*"))
+
+
+def _digests(beginning: str, runs: Path) -> list[str]:
+    """Digests of the runs that begin so; less than four digits are too few."""
+    if len(beginning) < 4:
+        return []
+    return [digest for digest in _known(runs) if digest.startswith(beginning)]

@@ -1,0 +1,133 @@
+"""What the command line prints: tables, descriptions, and where everything is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from framework.benchmark import Outcome
+
+
+def new_table(*columns: str) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(*columns, box=SIMPLE_HEAD)
+
+
+def print_table(table: Any) -> None:
+    from rich.console import Console
+
+    console = Console()
+    # a pipe or a log gets whole lines: numbers cut to dots help nobody
+    Console(width=None if console.is_terminal else 240).print(table)
+
+
+def describe_model(row: dict[str, Any]) -> None:
+    from framework.experiment import GIVEN
+    from framework.registry import ENCODERS
+    from framework.space import parameters
+
+    typer.echo(f"{row['name']} ({row['representation']}): {row['summary']}\n")
+    cls = ENCODERS.load(row["name"])
+    typer.echo((cls.__doc__ or "").strip() + "\n")
+    table = new_table("setting", "type, range, default")
+    for name, parameter in parameters(cls, given=GIVEN).items():
+        table.add_row(name, str(parameter))
+    print_table(table)
+
+
+def describe_data(dataset: Any) -> None:
+    attrs = dataset.attrs
+    sets = set(dataset["element_set"].values.astype(str))
+    typer.echo(f"{attrs['title']}")
+    typer.echo(f"materials   {dataset.sizes['material']:,} ({len(sets):,} element sets)")
+    for name in attrs["properties"].split():
+        values = dataset[name]
+        known = int(values.notnull().sum())
+        units = values.attrs.get("units", "")
+        spread = f"{float(values.min()):.3g} to {float(values.max()):.3g} {units}".strip()
+        typer.echo(f"  {name}: {known:,} values, {spread}")
+    for key in ("source", "licence", "citation", "digest"):
+        if attrs[key]:
+            typer.echo(f"{key:<11} {attrs[key]}")
+    if attrs["n_unusable"]:
+        typer.echo(f"unusable    {attrs['n_unusable']} rows of the file")
+
+
+def print_metrics(outcome: Outcome) -> None:
+    results = outcome.results
+    assert results is not None
+    table = new_table("metric", "value", "95 % interval", "random order")
+    for name in results["metric"].values:
+        at = results.isel(encoder=0, split=0, seed=0).sel(metric=name)
+        interval = f"{float(at['low']):.4f} .. {float(at['high']):.4f}"
+        table.add_row(
+            str(name), f"{float(at['value']):.4f}", interval, f"{float(at['random']):.4f}"
+        )
+    print_table(table)
+
+
+def print_published(rows: Any) -> None:
+    from framework.published import spoken
+
+    table = new_table("experiment", "figure", "published", "ours", "ratio", "run")
+    for row in rows.to_dict("records"):
+        table.add_row(row["experiment"], row["figure"], *spoken(row), str(row["run"]))
+    print_table(table)
+
+
+def print_leaderboard(outcome: Outcome) -> None:
+    from framework import results
+
+    cube = outcome.results
+    assert cube is not None
+    metrics = cube.attrs["metrics"].split()
+    for strategy, rows in results.leaderboard(cube).groupby("split", sort=False):
+        table = new_table(
+            "encoder", *metrics, f"{metrics[0]} against best baseline", "verdict", "audit"
+        )
+        table.title = f"{strategy}: {rows['cells'].iloc[0]}; [95 % interval] ± spread over seeds"
+        for row in rows.to_dict("records"):
+            shown = [results.cell(row, metric) for metric in metrics]
+            table.add_row(row["encoder"], *shown, *results.against(row), row["audit"])
+        random = [f"{rows[f'{metric}_random'].iloc[0]:.3f}" for metric in metrics]
+        table.add_row("random order", *random, style="dim")
+        print_table(table)
+
+
+def finish(outcome: Outcome, runs: Path, track: bool) -> None:
+    """Say where everything is; exit code 1 where a run failed."""
+    from framework.experiment import items_of
+
+    items = items_of(outcome.plan[0].settings)
+    tell_unusable(items, outcome.folder / "unusable_rows.csv")
+    typer.echo(f"fields   {items.attrs['summary']}")
+    stood = len(outcome.plan) - len(outcome.computed) - len(outcome.failures)
+    typer.echo(f"runs     {len(outcome.computed)} computed, {stood} stood already")
+    if outcome.results is not None:
+        typer.echo(f"results  {outcome.folder / 'results.nc'}")
+        typer.echo(f"tables   {outcome.folder / 'leaderboard.csv'}, leaderboard.md")
+        typer.echo(f"figures  {outcome.folder / 'figures'}, and for each run {runs / 'cells'}")
+    if track and outcome.results is not None:
+        suffix = "" if runs == Path("runs") else f" --runs {runs}"
+        typer.echo(f"compare  phasezoo ui{suffix}")
+    if outcome.failures:
+        names = {run.digest: run for run in outcome.plan}
+        for digest, cause in outcome.failures.items():
+            run = names[digest]
+            typer.echo(f"FAILED   {run.encoder}, {run.split}, seed {run.seed}: {cause}", err=True)
+        raise typer.Exit(1)
+
+
+def tell_unusable(source: Any, path: Path) -> None:
+    """Name the rows that could not be used, from the attributes of items or of a ranking."""
+    from framework.dataset import unusable_rows, write_unusable_rows
+
+    if rows := unusable_rows(source):
+        write_unusable_rows(source, path)
+        count = f"{len(rows)} row{'s' * (len(rows) > 1)}"
+        typer.echo(f"unusable {count} of the input, by line and reason in {path}", err=True)

@@ -1,0 +1,377 @@
+"""What is logged to MLflow: a run per benchmark and per cell, and the winner as a model.
+
+Only this file and `served_model` import mlflow; where the store is says `store`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework import store
+from framework.store import store_uri
+
+os.environ.update({**store.QUIET, **os.environ})
+
+import mlflow.pyfunc
+from mlflow import entities
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from framework.config import Experiment, digest
+from framework.errors import UserError
+from framework.registry import DATASETS, ROOT
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from framework.benchmark import Outcome
+    from framework.experiment import Run
+
+LARGEST_CELL = 2_000_000
+"""Bytes of a cell.nc up to which it is logged beside its run; its folder holds it anyway."""
+
+LONGEST_PARAM, LONGEST_TAG = 500, 5000
+"""Characters that every MLflow server takes, old ones too."""
+
+PARAMS_A_CALL, METRICS_A_CALL = 100, 900
+
+
+def require_store(runs: Path) -> None:
+    """Open the store, before anything is computed; a SQLite file is created where there is none.
+
+    Raises:
+        UserError: it cannot be reached or written.
+    """
+    uri = store_uri(runs)
+    with _as_user_error(uri, "track elsewhere (MLFLOW_TRACKING_URI), or not at all (--no-track)"):
+        store.probe(uri)
+        with store.impatient():
+            MlflowClient(uri).search_experiments(max_results=1)
+
+
+def log_benchmark(experiment: Experiment, outcome: Outcome, runs: Path) -> str:
+    """Log what is not logged yet: a parent run of the benchmark, a child for each of its cells.
+
+    The parent is found again by its settings and the digests of its cells, so a repeated or
+    continued benchmark goes on in the same one. A child left open by a killed process is
+    deleted and logged anew. A failed cell is a FAILED child, and stays when it succeeds later.
+
+    Returns:
+        the id of the parent run.
+
+    Raises:
+        UserError: the store failed; a later call logs the rest.
+    """
+    uri = store_uri(runs)
+    with _as_user_error(uri, f"results stand in {outcome.folder}; run again to log the rest"):
+        log = _opened(MlflowClient(uri), experiment, outcome.plan, runs)
+        done = _already_logged(log)
+        news = log.client.get_run(log.parent).info.status == "RUNNING"
+        for run in {run.digest: run for run in outcome.plan}.values():
+            cause = outcome.failures.get(run.digest, "")[:LONGEST_TAG]
+            if (run.digest, cause) in done or not (cause or run.finished(runs)):
+                continue
+            if not news:
+                log.client.update_run(log.parent, status="RUNNING")
+            news = True
+            _log_failure(log, run, cause) if cause else _log_cell(log, run, run.folder(runs))
+        if news:
+            _log_summary(log, experiment, outcome, runs)
+            status = "FAILED" if outcome.failures else "FINISHED"
+            log.client.set_terminated(log.parent, status)
+        return log.parent
+
+
+def artifacts_of(run_id: str, runs: Path) -> Path:
+    """The files of a logged cell (run.json, checkpoints, ...), copied below ``runs/downloads``.
+
+    Raises:
+        UserError: the store has no such run, or it is not the run of a finished cell.
+    """
+    uri = store_uri(runs)
+    store.require_something_tracked(runs)
+    target = runs / "downloads" / run_id
+    if (target / "run.json").exists():
+        return target
+    with _as_user_error(uri, "check the store and MLFLOW_TRACKING_URI"):
+        client = MlflowClient(uri)
+        try:
+            tags = client.get_run(run_id).data.tags
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise UserError(
+                f"'{run_id}' is no run in {store.shown(uri)}; copy a run id from `phasezoo ui`"
+            ) from None
+        if tags.get("kind") != "cell" or "failure" in tags:
+            what = "failed" if "failure" in tags else "is not the run of one cell"
+            raise UserError(f"run '{run_id}' {what}; give a finished child of a benchmark")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            files = Path(scratch, "files")
+            files.mkdir()
+            Path(client.download_artifacts(run_id, "", str(files))).replace(target)
+    return target
+
+
+@dataclass(frozen=True)
+class _Log:
+    """Where the runs of one benchmark go, and what all of them carry."""
+
+    client: MlflowClient
+    experiment: str
+    parent: str
+    tags: dict[str, str]
+    data: entities.DatasetInput
+
+
+def _opened(client: MlflowClient, experiment: Experiment, plan: list[Run], runs: Path) -> _Log:
+    settings = plan[0].settings
+    data = DATASETS.load(settings["dataset"]["name"])(**settings["dataset"]["parameters"])
+    tags = {
+        "dataset": str(data.attrs["name"]),
+        "task": experiment.task.name,
+        "study": experiment.name,
+        "config_digest": digest(experiment.model_dump(mode="json"))[:16],
+    }
+    where = _experiment_id(client, experiment.task.name, runs)
+    own = {"kind": "benchmark", "cells_digest": digest(sorted(r.digest for r in plan))[:16]}
+    known = " and ".join(f"tags.{k} = '{v}'" for k, v in (tags | own).items() if "dig" in k)
+    found = client.search_runs([where], f"tags.kind = 'benchmark' and {known}", max_results=1)
+    tags |= {"git_commit": _git_commit(), "phasezoo_version": version("phasezoo")}
+    if found:
+        parent = found[0].info.run_id
+    else:
+        many = {
+            "encoder": ", ".join(component.title for component in experiment.encoders),
+            "split": ", ".join(component.title for component in experiment.splits),
+            "seed": ", ".join(map(str, experiment.seeds)),
+        }
+        cut = {key: value[:LONGEST_TAG] for key, value in (tags | own | many).items()}
+        parent = client.create_run(where, tags=cut, run_name=experiment.name).info.run_id
+        _log_values(client, parent, _flat(experiment.model_dump(mode="json")), [])
+    return _Log(client, where, parent, tags, _dataset_input(data, settings))
+
+
+def _experiment_id(client: MlflowClient, name: str, runs: Path) -> str:
+    """The MLflow experiment of a task, created or restored where need be."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        own = not os.environ.get("MLFLOW_TRACKING_URI")
+        place = (runs.resolve() / "artifacts" / name).as_uri() if own else None
+        return str(client.create_experiment(name, artifact_location=place))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _dataset_input(data: xr.Dataset, settings: dict[str, Any]) -> entities.DatasetInput:
+    told = {key: str(data.attrs[key]) for key in ("title", "source", "licence", "citation")}
+    source = CodeDatasetSource(told | _flat(settings["dataset"]))
+    entity = entities.Dataset(
+        name=str(data.attrs["name"]),
+        digest=str(data.attrs["digest"])[:36],
+        source_type="code",
+        source=json.dumps(source.to_dict()),
+        profile=json.dumps({"num_rows": data.sizes["material"]}),
+    )
+    return entities.DatasetInput(entity, [entities.InputTag("mlflow.data.context", "training")])
+
+
+def _already_logged(log: _Log) -> set[tuple[str, str]]:
+    """(digest, cause of failure or "") of the children; those left open are deleted."""
+    done = set()
+    for child in _children(log):
+        if child.info.status == "RUNNING":
+            log.client.delete_run(child.info.run_id)
+        else:
+            done.add((child.data.tags["cell"], child.data.tags.get("failure", "")))
+    return done
+
+
+def _children(log: _Log) -> list[entities.Run]:
+    found: list[entities.Run] = []
+    page, wanted = None, f"tags.mlflow.parentRunId = '{log.parent}'"
+    while page is None or page.token:
+        token = page.token if page else None
+        page = log.client.search_runs([log.experiment], wanted, max_results=500, page_token=token)
+        found += page
+    return found
+
+
+def _log_cell(log: _Log, run: Run, folder: Path) -> None:
+    from framework.experiment import read_cell
+
+    cell = read_cell(folder)
+    ended = int((folder / "cell.nc").stat().st_mtime * 1000)
+    started = ended - int(1000 * (cell.attrs["seconds_fit"] + cell.attrs["seconds_score"]))
+    verdict, reasons, _ = json.loads(cell.attrs["audit"])
+    audited = {"audit": verdict, "audit_reasons": "; ".join(reasons)[:LONGEST_TAG]}
+    child = _child(log, run, started, audited)
+    sizes = {key: str(value) for key, value in cell.attrs.items() if key.startswith("n_")}
+    metrics = [Metric(key, value, ended, step) for key, value, step in _measured(cell)]
+    _log_values(log.client, child, _flat(run.settings) | sizes, metrics)
+    for path in sorted(folder.iterdir()):
+        if path.name != "cell.nc" or path.stat().st_size <= LARGEST_CELL:
+            _log_path(log.client, child, path)
+    log.client.set_terminated(child, "FINISHED", end_time=ended)
+
+
+def _log_failure(log: _Log, run: Run, cause: str) -> None:
+    child = _child(log, run, None, {"failure": cause})
+    _log_values(log.client, child, _flat(run.settings), [])
+    log.client.set_terminated(child, "FAILED")
+
+
+def _child(log: _Log, run: Run, started: int | None, more: dict[str, str]) -> str:
+    place = {"encoder": run.encoder, "split": run.split, "seed": str(run.seed)}
+    own = {"kind": "cell", "cell": run.digest, "mlflow.parentRunId": log.parent}
+    tags = {**log.tags, **place, **own, **more}
+    name = f"{run.encoder} {run.split} {run.seed}"
+    child = log.client.create_run(log.experiment, started, tags, run_name=name).info.run_id
+    log.client.log_inputs(child, [log.data])
+    return str(child)
+
+
+def _measured(cell: xr.Dataset) -> Iterator[tuple[str, float, int]]:
+    """(name, value, step) of all that a cell measured; in a curve the step is the epoch, from 1."""
+    for metric in cell["metric"].values:
+        of = cell.sel(metric=metric)
+        yield f"holdout/{metric}", float(of["value"]), 0
+        for side in ("low", "high", "random"):
+            yield f"holdout/{metric}_{side}", float(of[side]), 0
+    for step in ("fit", "score"):
+        yield f"seconds/{step}", float(cell.attrs[f"seconds_{step}"]), 0
+    for name, value in json.loads(cell.attrs["audit"])[2].items():
+        if math.isfinite(value):
+            yield f"audit/{name}", value, 0
+    for name, values in json.loads(cell.attrs["history"]).items():
+        key = _key(re.sub("^(train|validation)_", r"\1/", name))
+        yield from ((key, float(value), epoch) for epoch, value in enumerate(values, 1))
+
+
+def _log_summary(log: _Log, experiment: Experiment, outcome: Outcome, runs: Path) -> None:
+    """What the parent run shows of all cells."""
+    from framework import results
+
+    for path in ("experiment.yaml", "leaderboard.csv", "leaderboard.md", "results.nc", "figures"):
+        if (outcome.folder / path).exists():
+            _log_path(log.client, log.parent, outcome.folder / path)
+    if outcome.results is None:
+        return
+    table = results.leaderboard(outcome.results)
+    shown = f"{experiment.description}\n\n{results.to_markdown(table, outcome.results)}"
+    log.client.set_tag(log.parent, "mlflow.note.content", shown[:LONGEST_TAG])
+    best = table.iloc[0]
+    if best["verdict"] == "incomplete":
+        return
+    columns = [
+        f"{m}{part}" for m in experiment.metrics for part in ("", "_low", "_high", "_random")
+    ]
+    now = int(time.time() * 1000)
+    metrics = [Metric(f"best/{column}", float(best[column]), now, 0) for column in columns]
+    _log_values(log.client, log.parent, {}, metrics)
+    log.client.set_tag(log.parent, "winner", best["encoder"])
+    cell = str(outcome.results["run"].sel(encoder=best["encoder"]).values[0, 0])
+    _log_winner(log, cell, runs / "cells" / cell)
+
+
+def _log_winner(log: _Log, cell: str, folder: Path) -> None:
+    """The winner as a model: the best encoder by the leaderboard's first metric under the first
+    split strategy, contestant or baseline, as fitted on the first split with the first seed.
+
+    Without globals: MLflow's own ``log_model`` needs an active run, and sends a model whose run
+    is merely named to the experiment "Default".
+    """
+    if log.client.get_run(log.parent).data.tags.get("winner_cell") == cell:
+        return
+    client, tags = log.client, {**log.tags, "cell": cell}
+    model = client.create_logged_model(log.experiment, "winner", log.parent, tags=tags)
+    described = Model(
+        artifact_path=model.artifact_location, run_id=log.parent, model_id=model.model_id
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        needed, saved = Path(scratch, "run"), Path(scratch, "model")
+        unneeded = shutil.ignore_patterns("cell.nc", "ranking.csv", "figures")
+        shutil.copytree(folder, needed, ignore=unneeded)
+        mlflow.pyfunc.save_model(
+            saved,
+            python_model=Path(__file__).with_name("served_model.py"),
+            artifacts={"run": str(needed)},
+            mlflow_model=described,
+            pip_requirements=[f"phasezoo=={version('phasezoo')}"],  # inferring them takes 10 s
+        )
+        client.log_model_artifacts(model.model_id, str(saved))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(log.parent, [entities.LoggedModelOutput(model.model_id, 0)])
+    client.set_tag(log.parent, "winner_model", f"models:/{model.model_id}")
+    client.set_tag(log.parent, "winner_cell", cell)
+
+
+def _log_values(
+    client: MlflowClient, run_id: str, params: dict[str, str], metrics: list[Metric]
+) -> None:
+    """Params and metrics in as few calls as MLflow's limits allow."""
+    given = [entities.Param(key, value) for key, value in params.items()]
+    while given or metrics:
+        client.log_batch(run_id, metrics[:METRICS_A_CALL], given[:PARAMS_A_CALL])
+        given, metrics = given[PARAMS_A_CALL:], metrics[METRICS_A_CALL:]
+
+
+def _log_path(client: MlflowClient, run_id: str, path: Path) -> None:
+    if path.is_dir():
+        client.log_artifacts(run_id, str(path), path.name)
+    else:
+        client.log_artifact(run_id, str(path))
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, str]:
+    """Settings with dotted keys, as MLflow's params; ``parameters`` leaves no trace in a key."""
+    if isinstance(content, list) and any(isinstance(item, dict) for item in content):
+        content = dict(enumerate(content))
+    if not isinstance(content, dict):
+        text = content if isinstance(content, str) else json.dumps(content)
+        return {
+            _key(prefix): text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 1] + "…"
+        }
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        flat |= _flat(value, prefix if key == "parameters" else f"{prefix}.{key}".lstrip("."))
+    return flat
+
+
+def _key(name: str) -> str:
+    """A name without the characters that MLflow refuses."""
+    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250]
+
+
+def _as_user_error(uri: str, mend: str) -> AbstractContextManager[None]:
+    return store.as_user_error(uri, mend, (MlflowException, SQLAlchemyError))
+
+
+def _git_commit() -> str:
+    """The commit of this code, "-dirty" where the tree has changes; "unknown" outside of git."""
+    wanted = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    command = ["git", "-C", str(ROOT), *wanted]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()

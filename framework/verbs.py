@@ -1,0 +1,377 @@
+"""What the command line and a notebook both call: models, run, rank, audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import UserError, nearest
+from framework.registry import CANDIDATES, ENCODERS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from framework.benchmark import Outcome
+    from framework.config import Experiment
+    from framework.diagnostics import Audit
+    from framework.representation import Samples
+    from framework.saved import SavedRun
+    from framework.task import Split
+
+RUNS = Path("runs")
+DATASET = "oqmd_icsd"
+CLUSTERS = 8
+"""Clusters of a latent space in the audit's second figure."""
+NEIGHBOURS_AT_ONCE = 10_000
+"""Candidates whose nearest reported field is looked up in one go; bounds the memory."""
+
+
+def models(pattern: str = "*") -> pd.DataFrame:
+    """The registered encoders: name, representation, baseline, summary.
+
+    Args:
+        pattern: a name, with wildcards if wanted (``*vae``).
+
+    Raises:
+        UserError: none fits; the nearest names are shown.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(list_models(pattern))
+
+
+def list_models(pattern: str = "*") -> list[dict[str, Any]]:
+    """The rows of `models`, without pandas."""
+    names = [name for name in ENCODERS.names() if fnmatch(name, pattern)]
+    if not names:
+        raise UserError(f"no encoder is called '{pattern}'; {nearest(pattern, ENCODERS.names())}")
+    rows = []
+    for name in names:
+        entry = ENCODERS.entry(name)
+        constants = entry.constants
+        rows.append(
+            {
+                "name": name,
+                "representation": constants.get("representation", ""),
+                "baseline": bool(constants.get("baseline", False)),
+                "summary": entry.summary,
+            }
+        )
+    return rows
+
+
+def run(
+    encoder: str,
+    *,
+    data: str | Path = DATASET,
+    split: str = "random",
+    seed: int = 0,
+    pattern: str | None = None,
+    candidates: str | Path | None = None,
+    features: str | None = None,
+    strict: bool = False,
+    runs: Path = RUNS,
+    track: bool = False,
+    progress: bool = False,
+    **parameters: Any,
+) -> Outcome:
+    """Fit one encoder, score its hold-out once; a benchmark of one cell.
+
+    Args:
+        encoder: a registered name.
+        data: a registered data set, or a file of formulas or element sets.
+        split, seed: the hold-out.
+        pattern, candidates: the field space, and a file of candidates in place of all of it.
+        features: element table of the representation.
+        strict: refuse rows of a file that cannot be used.
+        parameters: settings of the encoder.
+
+    Raises:
+        UserError: anything in it is unknown or unusable.
+    """
+    from framework.benchmark import benchmark
+    from framework.config import experiment_from
+
+    ENCODERS.require(encoder)
+    representation = ENCODERS.entry(encoder).constants.get("representation", "")
+    experiment = experiment_from(
+        {
+            "name": f"run-{encoder}",
+            "dataset": data_component(data, strict=strict),
+            "task": _task(pattern, candidates, strict),
+            "representations": {representation: {"features": features}} if features else {},
+            "splits": [split],
+            "seeds": [seed],
+            "encoders": [{"name": encoder, "parameters": parameters}],
+        },
+        where="run",
+    )
+    return benchmark(experiment, Path(runs), track=track, progress=progress, where="run")
+
+
+def rank(
+    model: str,
+    *,
+    data: str | Path | None = None,
+    pattern: str | None = None,
+    candidates: str | Path | None = None,
+    contains: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    features: str | None = None,
+    seed: int | None = None,
+    strict: bool = False,
+    runs: Path = RUNS,
+    **parameters: Any,
+) -> pd.DataFrame:
+    """Unexplored fields, most plausible first.
+
+    Args:
+        model: a registered encoder, then fitted on all reported fields; or a finished run
+            (folder, digest, MLflow run id), whose checkpoint is taken as it is: it has not seen
+            its own hold-out and validation fields.
+        data, pattern, candidates, features, seed, parameters: as in `run`. A finished run has
+            its own; for it only ``candidates`` may be given, and their ``pattern``.
+        contains, exclude: elements that a listed field must and must not hold.
+
+    Returns:
+        one row a field: rank, elements, score (higher = more plausible), percentile among the
+        candidates listed, nearest_reported (the one that shares most
+        elements, then closest by descriptors). ``attrs``: unusable_rows (JSON).
+
+    Raises:
+        UserError: anything in it is unknown or unusable, or no candidate is left.
+    """
+    from framework import experiment as runs_of
+    from framework.config import Component
+
+    CANDIDATES.load("pattern")(contains=tuple(contains), exclude=tuple(exclude))  # checks symbols
+    if model in ENCODERS.names():
+        name = ENCODERS.load(model).representation
+        settings: dict[str, Any] = runs_of.resolve(
+            dataset=Component.model_validate(
+                data_component(DATASET if data is None else data, strict=strict)
+            ),
+            task=Component.model_validate(_task(pattern, candidates, strict)),
+            encoder=Component(name=model, parameters=parameters),
+            representation=Component(
+                name=name, parameters={"features": features} if features else {}
+            ),
+            where="rank",
+        )
+        items = runs_of.items_of(settings)
+        shown = runs_of.represented(settings["representation"], items, _where(items, True))[1]
+        runs_of.require_buildable(settings["encoder"], shown, "rank")
+        encoder = runs_of.built(settings["encoder"], shown, seed or 0)
+        encoder.fit(shown.take(_where(items, True)))
+    else:
+        saved = _opened(model, Path(runs))
+        settings = saved.settings
+        own = {"data": data, "features": features, "seed": seed, **parameters}
+        if candidates is None:
+            own |= {"pattern": pattern, "strict": strict or None}
+        if given := [name for name, value in own.items() if value is not None]:
+            raise UserError(
+                f"rank {model}: a finished run has its own {', '.join(given)}; leave it out, or "
+                "rank by an encoder's name to fit anew"
+            )
+        if candidates is not None:
+            task = runs_of.resolve_task(_task(pattern, candidates, strict), "rank")
+            settings = {**settings, "task": task}
+        items = runs_of.items_of(settings)
+        shown, encoder = saved.representation.transform(items), saved.encoder
+    reported, listed = _where(items, True), _listed(items, contains, exclude)
+    scores = encoder.score_samples(shown.take(listed))
+    table = runs_of.ranked(items["element_set"].values[listed], scores)
+    table["nearest_reported"] = _nearest(items, shown, reported, listed[table.attrs["order"]])
+    table.attrs = {"unusable_rows": items.attrs["unusable_rows"]}
+    return table
+
+
+def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audit:
+    """Audit a finished run again: is the model alive?
+
+    Args:
+        run: folder, digest or its beginning, MLflow run id.
+        out: where to write the figure (PNG), and beside it (``clusters_path``) the clusters of
+            the latent space coloured by their isotropy; none is drawn without.
+
+    Returns:
+        verdict, reasons, quantities (`framework.diagnostics.QUANTITIES` says what they mean).
+
+    Raises:
+        UserError: there is no such run, or its data have changed.
+    """
+    from framework import diagnostics, plots
+    from framework.experiment import divided
+    from framework.task import TASKS
+
+    if run in ENCODERS.names():
+        raise UserError(
+            f"audit {run}: is an encoder; `phasezoo run {run}` first, then name the run by the "
+            f"first digits of its folder in {Path(runs) / 'cells'}"
+        )
+    saved = _saved(run, Path(runs))
+    settings = saved.settings
+    items, split = divided(settings)
+    samples = saved.representation.transform(items)
+    task = TASKS[settings["task"]["name"]](**settings["task"]["parameters"])
+    found = diagnostics.audit(
+        saved.encoder, saved.representation, samples, items, split, task.space.members
+    )
+    if out is not None:
+        name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
+        plots.save(plots.audit_figure(found, name), Path(out))
+        plots.save(_clusters_figure(saved, samples, split), clusters_path(out))
+    return found
+
+
+def clusters_path(out: str | Path) -> Path:
+    """Where `audit` writes its second figure."""
+    return Path(out).with_suffix(".clusters.png")
+
+
+def _clusters_figure(saved: SavedRun, samples: Samples, split: Split) -> Figure:
+    """Clusters (k-means) of the latent vectors of reported fields, coloured by isotropy."""
+    import numpy as np
+    from sklearn.cluster import KMeans
+
+    from framework import isotropy
+
+    reported = np.concatenate([split.train, split.validation, split.holdout])
+    latent = saved.encoder.transform(samples.take(reported))
+    distinct = len(np.unique(latent, axis=0))
+    labels = KMeans(min(CLUSTERS, distinct), n_init=3, random_state=0).fit_predict(latent)
+    return isotropy.figure(latent, labels)
+
+
+def with_data(experiment: Experiment, data: str | Path, *, strict: bool = False) -> Experiment:
+    """The experiment on other data.
+
+    Where its own data set reads a path (a published system's folder), that path is meant.
+    """
+    from framework.config import Component
+    from framework.registry import DATASETS
+    from framework.space import parameters
+
+    own = experiment.dataset
+    reads = own.name in DATASETS.names() and "path" in parameters(DATASETS.load(own.name))
+    if reads and str(data) not in DATASETS.names():
+        given = {**own.parameters, "path": str(data), **({"strict": True} if strict else {})}
+        component = Component(name=own.name, parameters=given)
+    else:
+        component = Component.model_validate(data_component(data, strict=strict))
+    return experiment.model_copy(update={"dataset": component})
+
+
+def data_component(data: str | Path, *, strict: bool = False) -> dict[str, Any]:
+    """A registered data set by name, else a user's file."""
+    from framework.registry import DATASETS
+
+    text = str(data)
+    if text in DATASETS.names():
+        return {"name": text}
+    if not any(mark in text for mark in "./\\") and not Path(text[:255]).exists():
+        DATASETS.require(text)  # a misspelt name: shows the nearest
+    return {"name": "file", "path": text, **({"strict": True} if strict else {})}
+
+
+def _task(pattern: str | None, candidates: str | Path | None, strict: bool) -> dict[str, Any]:
+    source: dict[str, Any] = {"name": "pattern"}
+    if candidates is not None:
+        source = {"name": "listed", "path": str(candidates), **({"strict": True} if strict else {})}
+    if pattern is not None:
+        source["pattern"] = pattern
+    return {"name": "plausibility", "candidates": source}
+
+
+def _opened(model: str, runs: Path) -> SavedRun:
+    """The finished run that stands where an encoder's name could."""
+    from framework.saved import is_run
+
+    try:
+        return _saved(model, runs)
+    except UserError:
+        if is_run(model, runs) or _is_mlflow_id(model):
+            raise
+        hint = nearest(model, ENCODERS.names())
+        raise UserError(
+            f"'{model}' is neither a registered encoder nor a finished run in {runs}; {hint}"
+        ) from None
+
+
+def _saved(run: str, runs: Path) -> SavedRun:
+    from framework.saved import SavedRun, find_run
+
+    try:
+        return SavedRun.open(find_run(run, runs))
+    except UserError:
+        if not _is_mlflow_id(run):
+            raise
+    from framework import tracking
+
+    return SavedRun.open(tracking.artifacts_of(run, runs))
+
+
+def _is_mlflow_id(text: str) -> bool:
+    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
+
+
+def _where(items: xr.Dataset, reported: bool) -> np.ndarray:
+    import numpy as np
+
+    return np.flatnonzero(items["reported"].values == reported)
+
+
+def _listed(items: xr.Dataset, contains: Sequence[str], exclude: Sequence[str]) -> np.ndarray:
+    """Indices of the unexplored items that hold and do not hold certain elements."""
+    import numpy as np
+
+    must, must_not = set(contains), set(exclude)
+    unexplored = _where(items, False)
+    sets = [set(text.split()) for text in items["element_set"].values[unexplored]]
+    listed = unexplored[np.array([must <= each and not must_not & each for each in sets])]
+    if not len(listed):
+        wanted = [
+            f"{verb} {', '.join(of)}"
+            for verb, of in zip(("holds", "lacks"), (contains, exclude), strict=True)
+            if of
+        ]
+        raise UserError(
+            f"none of the {len(unexplored):,} candidates {' and '.join(wanted)}; "
+            "ask for fewer elements"
+        )
+    return listed
+
+
+def _nearest(items: xr.Dataset, samples: Samples, reported: np.ndarray, of: np.ndarray) -> Any:
+    """The reported field that shares most elements with each item; of several, the one whose
+    standardised descriptors are closest."""
+    import numpy as np
+
+    sets = [text.split() for text in items["element_set"].values]
+    column = {symbol: i for i, symbol in enumerate(sorted({s for each in sets for s in each}))}
+    known = samples.take(reported).descriptors()
+    mean, scale = known.mean(axis=0), known.std(axis=0)
+    scale[scale < 1e-6] = np.inf  # constant: tells nothing
+
+    def described(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        held = np.zeros((len(index), len(column)), np.float32)
+        for row, item in enumerate(index):
+            held[row, [column[symbol] for symbol in sets[item]]] = 1
+        return held, (samples.take(index).descriptors() - mean) / scale
+
+    holds, points = described(reported)
+    found = []
+    for part in np.array_split(of, -(-len(of) // NEIGHBOURS_AT_ONCE)):
+        own, at = described(part)
+        squared = (at**2).sum(1)[:, None] - 2 * at @ points.T + (points**2).sum(1)
+        distance = np.sqrt(squared.clip(0), dtype=float)
+        # a shared element outweighs any distance
+        likeness = own @ holds.T - distance / (1 + distance)
+        found.append(likeness.argmax(axis=1))
+    return items["element_set"].values[reported[np.concatenate(found)]]

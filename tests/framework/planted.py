@@ -1,0 +1,91 @@
+"""Planted models whose fate is known: what the audit's thresholds are calibrated on."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from framework.encoder import Encoder
+from framework.neural import NeuralEncoder
+from framework.representation import Samples
+from framework.training import Settings
+
+
+class ConstantDecoder(NeuralEncoder):
+    """Decodes everything to one vector: the mean is all that it learns."""
+
+    representation = "phase_field"
+    settings = Settings(epochs=3)
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.encoder = nn.Linear(width, 4)
+        self.answer = nn.Linear(1, width)
+
+    def encode(self, batch: Tensor) -> Tensor:
+        return self.encoder(batch)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        return self.answer(torch.ones(len(latent), 1)) + 0 * latent.sum(1, keepdim=True)
+
+    def loss(self, batch: Tensor) -> dict[str, Tensor]:
+        return {"reconstruction": ((self.decode(self.encode(batch)) - batch) ** 2).sum(1).mean()}
+
+
+class Memoriser(NeuralEncoder):
+    """Returns a presentation that it has seen; of any other it makes a mess."""
+
+    representation = "phase_field"
+    settings = Settings(epochs=1)
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.unused = nn.Linear(width, 1)
+        self.seen: set[bytes] = set()
+
+    def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+        super().fit(samples)
+        for view in range(samples.n_views):
+            index = torch.arange(len(samples))
+            batch = samples.batch(index, torch.full_like(index, view))
+            self.seen |= {row.numpy().tobytes() for row in batch}
+        return self
+
+    def encode(self, batch: Tensor) -> Tensor:
+        return batch
+
+    def decode(self, latent: Tensor) -> Tensor:
+        known = torch.tensor([row.numpy().tobytes() in self.seen for row in latent])
+        return torch.where(known[:, None], latent, latent.roll(1, dims=1))
+
+    def loss(self, batch: Tensor) -> dict[str, Tensor]:
+        return {"nothing": (self.unused(batch) ** 2).mean()}
+
+
+class NormScorer(Encoder):
+    """The published scores: the norm of the input, and a little noise."""
+
+    representation = "phase_field"
+
+    def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+        self.n_seen_ = len(samples)
+        return self
+
+    def transform(self, samples: Samples) -> np.ndarray:
+        return samples.mean_over_views(lambda x: torch.linalg.vector_norm(x, dim=1), most_views=1)
+
+    def score_samples(self, samples: Samples) -> np.ndarray:
+        norms = self.transform(samples)[:, 0]
+        return -norms * (1 + 1e-3 * np.sin(1e4 * norms))
+
+
+class OneScore(NormScorer):
+    """The same score for everything."""
+
+    def score_samples(self, samples: Samples) -> np.ndarray:
+        return np.zeros(len(samples))

@@ -1,0 +1,85 @@
+"""Every command of the README is run, in order, as a reader would."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in blocks("sh")
+    for line in block.splitlines()
+    if line.startswith("phasezoo") and line.strip() != "phasezoo ui"
+]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A copy of the project with the reader's own files beside it."""
+    folder = tmp_path_factory.mktemp("reader")
+    for name in ("framework", "zoo", "data", "experiments"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "my_candidates.txt").write_text("Li Sn S Cl\nLi-Mg-O-N\nLi,Zn,Se,I\n")
+    fields = (ROOT / "docs" / "my_fields.csv").read_text()
+    (folder / "my_fields.csv").write_text(fields)
+    (folder / "my_benchmark.yaml").write_text(blocks("yaml")[0])
+    (folder / "zoo" / "encoders" / "shallow.py").write_text(blocks("python")[0])
+    return folder
+
+
+def run(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_two_commands_are_targets_of_the_makefile():
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = [line.split()[1] for b in blocks("sh") for line in b.splitlines() if "make " in line]
+    assert {"benchmark", "test"} <= set(named) <= set(targets)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_works(command, reader):
+    import shlex
+
+    arguments = shlex.split(command)[1:]
+    if "LAST_RUN" in arguments:
+        cells = sorted((reader / "runs" / "cells").glob("[!.]*"), key=lambda p: p.stat().st_mtime)
+        arguments[arguments.index("LAST_RUN")] = cells[-1].name
+    done = run(reader, "-m", "framework", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    if "--out" in arguments:
+        lines = (reader / arguments[arguments.index("--out") + 1]).read_text().splitlines()
+        assert lines[0] == "rank,elements,score,percentile,nearest_reported"
+        assert len(lines) > 1
+    if "audit" in arguments:
+        assert "collapsed" in done.stdout
+
+
+def test_the_notebook_lines_work(reader):
+    done = run(reader, "-c", blocks("python")[1])
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_list_of_models_is_current():
+    done = run(ROOT, "docs/build_readme.py", "--check")
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,127 @@
+"""Every registered encoder holds the contract; planted offenders are caught."""
+
+import textwrap
+
+import numpy as np
+import pytest
+
+from framework import contract, registry
+from framework.config import Component
+from framework.experiment import items_of, resolve_task
+from framework.registry import ENCODERS, load_file
+
+
+@pytest.fixture(scope="module")
+def items():
+    task = resolve_task(Component(name="plausibility"), "test")
+    return items_of({"dataset": {"name": "oqmd_icsd", "parameters": {}}, "task": task})
+
+
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_every_registered_encoder_holds_every_check(name, items):
+    results = list(contract.check(ENCODERS.load(name), items))
+    assert [problem for _, problem in results if problem] == []
+    assert len(results) == len(contract.CHECKS)
+
+
+OFFENDERS = {
+    "remembers": (
+        "two fits with the same seed differ",
+        """
+        def reset(self): pass
+        """,
+    ),
+    "wrong_shape": (
+        "not (144,)",
+        """
+        def score_samples(self, samples): return super().score_samples(samples)[:, None]
+        """,
+    ),
+    "batch_rank": (
+        "changes with what is scored beside it",
+        """
+        def score_samples(self, samples):
+            return super().score_samples(samples).argsort().argsort().astype(float)
+        """,
+    ),
+    "idle_weight": (
+        "no gradient reaches idle",
+        """
+        def __init__(self, width: int) -> None:
+            super().__init__(width)
+            self.idle = nn.Parameter(torch.zeros(3))
+        """,
+    ),
+    "not_finite": (
+        "not finite",
+        """
+        def transform(self, samples): return super().transform(samples) * np.nan
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OFFENDERS)
+def test_a_planted_offender_is_caught_and_told_why(name, items, tmp_path):
+    problem, body = OFFENDERS[name]
+    source = f'''
+    """Planted offender."""
+    import numpy as np, torch
+    from torch import nn
+    from zoo.encoders.autoencoder import Autoencoder
+
+    class {name.title().replace("_", "")}(Autoencoder):
+    '''
+    path = tmp_path / f"{name}.py"
+    path.write_text(textwrap.dedent(source) + textwrap.indent(textwrap.dedent(body), "    "))
+    problems = [problem for _, problem in contract.check(load_file(path), items) if problem]
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_an_encoder_without_decoder_is_scored_by_latent_density(items, tmp_path):
+    path = tmp_path / "density.py"
+    path.write_text(
+        textwrap.dedent('''
+        """A contrast between views; no decoder."""
+        import torch
+        from torch import nn
+        from framework.neural import NeuralEncoder
+
+        class Density(NeuralEncoder):
+            representation = "phase_field"
+
+            def __init__(self, width: int) -> None:
+                super().__init__()
+                self.width = width
+                self.net = nn.Linear(width, 3)
+
+            def encode(self, batch):
+                return self.net(batch)
+
+            def loss(self, batch):
+                return {"spread": (self.net(batch).std(0) - 1).pow(2).sum()}
+        ''')
+    )
+    trial = contract.Trial(load_file(path), items)
+    assert [p for _, p in contract.check(trial.cls, items) if p] == []
+    latents = trial.fitted.transform(trial.train)
+    scores = trial.fitted.score_samples(trial.train)
+    centred = latents - latents.mean(0)
+    expected = -0.5 * np.sum(centred @ np.linalg.inv(np.cov(latents.T)) * centred, axis=1)
+    np.testing.assert_allclose(scores, expected, rtol=1e-3)
+
+
+def test_a_file_dropped_into_the_folder_is_registered_and_nothing_else_is_touched(
+    monkeypatch, tmp_path
+):
+    folder = tmp_path / "encoders"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        '"""Mine, all mine. More."""\nclass Mine:\n    baseline = True\n'
+    )
+    one = registry.Registry("encoder", "zoo.encoders")
+    monkeypatch.setattr(one, "folder", folder)
+    assert one.names() == ["mine"]
+    assert one.entry("mine").summary == "Mine, all mine"
+    assert one.entry("mine").constants == {"baseline": True}
