@@ -48,8 +48,9 @@ def test_the_command_prints_all_quantities_and_writes_the_figure(
 def test_the_figure_goes_where_it_is_wanted(finished: Path, desk: Path) -> None:
     folder = run_of(finished, "element_frequency")
     said = phasezoo("audit", folder, "--out", "new/deep/figure.png")
-    assert "figure in new/deep/figure.png" in said.out
+    assert "figures in new/deep/figure.png and new/deep/figure.clusters.png" in said.out
     assert (desk / "new" / "deep" / "figure.png").exists()
+    assert (desk / "new" / "deep" / "figure.clusters.png").exists()
 
 
 def test_an_encoder_is_no_run(finished: Path, desk: Path) -> None:

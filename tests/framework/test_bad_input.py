@@ -444,7 +444,10 @@ def test_a_candidate_space_of_bad_elements_is_refused(parameters, message):
         (("--contains", "Li-Na-K"), "none of the 52 candidates holds Li, Na, K"),
         (("--exclude", "O S Cl F"), "none of the 52 candidates lacks O, S, Cl, F"),
         (("--candidates", "known.txt"), "known.txt: all 3 candidates are reported already"),
-        (("--candidates", "off.txt"), "off.txt: 1 of 1 element sets do not have 3 elements, as M-M'-A has"),
+        (
+            ("--candidates", "off.txt"),
+            "off.txt: 1 of 1 element sets do not have 3 elements, as M-M'-A has",
+        ),
         (("--candidates", "know.txt"), "know.txt: no such file (a list of element sets"),
         (("--candidates", "know.txt"), "did you mean 'known.txt'?"),
         (("--candidates", "."), ".: is a folder, not a file"),

@@ -37,6 +37,7 @@ def cube() -> xr.Dataset:
     rows = [xr.concat([xr.concat(of, "seed") for of in row], "split") for row in cells]
     whole = xr.concat(rows, "encoder", data_vars="all")[kept]
     whole["part"] = whole["part"].isel(encoder=0)
+    whole["validation"] = whole["value"] - 0.01
     grid = ("encoder", "split", "seed")
     for name, told in {"audit": "alive", "audit_reasons": ""}.items():
         whole[name] = (grid, np.full([whole.sizes[dim] for dim in grid], told))
