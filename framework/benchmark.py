@@ -17,10 +17,10 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from framework import experiment as runs_of
 from framework.config import Experiment
 from framework.errors import UserError
-from framework.experiment import Run
+from framework.experiment import execute
+from framework.plan import Run, plan
 
 
 @dataclass
@@ -52,6 +52,7 @@ def benchmark(
     track: bool = True,
     progress: bool = True,
     where: str = "",
+    parent: str | None = None,
 ) -> Outcome:
     """Compute what is missing of an experiment, and put all of it together.
 
@@ -61,37 +62,38 @@ def benchmark(
         track: log to MLflow.
         progress: show progress bars on standard error.
         where: the file that messages name.
+        parent: a run in MLflow below which this one is logged.
 
     Raises:
         UserError: the experiment cannot be run as it is, or nothing can be written.
     """
     from framework import benchmark_plots, published, results
 
-    plan = runs_of.plan(experiment, where)
+    planned = plan(experiment, where)
     folder = runs / experiment.name
     require_writable(folder)
     if track:
         from framework import tracking
 
         tracking.require_store(runs)
-    missing = {run.digest: run for run in plan if not run.finished(runs)}
-    outcome = Outcome(None, folder, plan)
+    missing = {run.digest: run for run in planned if not run.finished(runs)}
+    outcome = Outcome(None, folder, planned)
     compute = _in_pool if workers > 1 and len(missing) > 1 else _in_process
-    with _Bars(len(plan), len(plan) - len(missing), shown=progress) as bars:
+    with _Bars(len(planned), len(planned) - len(missing), shown=progress) as bars:
         for run, failure in compute(list(missing.values()), runs, bars, workers):
             if failure is None:
                 outcome.computed.append(run.digest)
             else:
                 outcome.failures[run.digest] = failure
             bars.finished(run)
-    outcome.results = results.collect(experiment, plan, runs)
+    outcome.results = results.collect(experiment, planned, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
         table.to_csv(folder / published.FILE, index=False)
     if outcome.results is not None and results.write(outcome.results, experiment, folder):
         benchmark_plots.save_benchmark_figures(outcome.results, folder / "figures")
     if track:
-        outcome.tracked = tracking.log_benchmark(experiment, outcome, runs)
+        outcome.tracked = tracking.log_benchmark(experiment, outcome, runs, parent)
     return outcome
 
 
@@ -153,7 +155,7 @@ class _Bars:
 def _attempt(run: Run, runs: Path, report: Report) -> str | None:
     """Execute one run; the cause where it fails."""
     try:
-        runs_of.execute(run, runs, lambda done, total: report(run, done, total))
+        execute(run, runs, lambda done, total: report(run, done, total))
     except UserError as error:
         return str(error)
     except Exception as error:

@@ -25,6 +25,7 @@ from framework.terminal import (
     print_metrics,
     print_published,
     print_table,
+    print_tuned,
     tell_unusable,
 )
 
@@ -194,7 +195,7 @@ def benchmark_(
     from framework.benchmark import benchmark
     from framework.config import read_experiment
     from framework.dataset import refuse_unusable, unusable_rows
-    from framework.experiment import items_of, plan
+    from framework.plan import items_of, plan
     from framework.verbs import with_data
 
     experiment = read_experiment(path)
@@ -220,6 +221,66 @@ def benchmark_(
 
         print_published(pd.read_csv(outcome.folder / FILE))
     finish(outcome, runs, track)
+
+
+@app.command("tune")
+def tune_(
+    path: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")],
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder to tune.", show_default="the YAML's, or its first")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Finished trials in total.", show_default="40")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Database URL: sqlite:///study.db, postgresql://user@host/name.",
+            show_default="a journal in the folder of results",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which no new trial is begun.")
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
+    register: Annotated[
+        str | None, typer.Option(help="Register the winner in MLflow under this name.")
+    ] = None,
+    track: TrackOption = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Search an encoder's settings on validation; score defaults and winner once on the hold-out.
+
+    The same command goes on where it was stopped.
+
+    Example: `phasezoo tune experiments/tune_phase_field_vae.yaml --trials 40 --workers 2`
+    """
+    from framework.config import read_experiment
+    from framework.tuning import tune
+    from framework.verbs import with_data
+
+    if register is not None and not track:
+        raise UserError("--register: a model is registered in MLflow; leave --no-track out")
+    experiment = read_experiment(path)
+    if data is not None:
+        experiment = with_data(experiment, data)
+    tuned = tune(
+        experiment,
+        runs,
+        encoder=encoder,
+        trials=trials,
+        workers=workers,
+        storage=storage,
+        timeout=timeout,
+        track=track,
+        register=register,
+        progress=sys.stderr.isatty(),
+        where=str(path),
+    )
+    print_tuned(tuned)
+    if tuned.outcome is not None:
+        finish(tuned.outcome, runs, track)
 
 
 @app.command("published")
@@ -329,8 +390,9 @@ def check_(path: Annotated[Path, typer.Argument(metavar="FILE.py")]) -> None:
     Example: `phasezoo check my_model.py`
     """
     from framework import contract, registry
+    from framework.components import resolve_task
     from framework.config import Component
-    from framework.experiment import items_of, resolve_task
+    from framework.plan import items_of
     from framework.verbs import DATASET
 
     cls = registry.load_file(path)

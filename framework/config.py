@@ -6,7 +6,7 @@ import hashlib
 import json
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -107,8 +107,55 @@ class Published(_Strict):
     figures: Annotated[list[PublishedFigure], Field(min_length=1)]
 
 
+class Tuning(_Strict):
+    """How a search for settings goes; see `framework.tuning`.
+
+    Attributes:
+        encoder: name or label of the encoder that is tuned; the first contestant where none is
+            given.
+        trials: finished trials, in total over all calls.
+        objectives: metrics of the validation part, maximised; ``seconds_fit`` is minimised. With
+            several, the first chooses among the settings that no other one dominates.
+        space: of that encoder by setting, in place of what the encoder's annotations say: ``{low, high, log}``,
+            ``{choices: [...]}``, or a single value that is held.
+        seed: of the sampler, the hold-out and every fit of the search.
+    """
+
+    encoder: str | None = None
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 40
+    objectives: Annotated[list[str], Field(min_length=1, max_length=3)] = ["auroc"]
+    sampler: Literal["tpe", "gp", "cmaes", "random", "grid"] = "tpe"
+    pruner: Literal["none", "median", "hyperband"] | None = None
+    space: dict[str, Any] = {}
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @field_validator("objectives")
+    @classmethod
+    def _known_objectives(cls, names: list[str]) -> list[str]:
+        from framework.metrics import METRICS
+
+        for name in names:
+            if name not in (*METRICS, "seconds_fit"):
+                raise ValueError(
+                    f"'{name}' is no objective; {nearest(name, [*METRICS, 'seconds_fit'])}"
+                )
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' stands twice; name it once")
+        return names
+
+    @model_validator(mode="after")
+    def _pruned_by_one_objective(self) -> Tuning:
+        if len(self.objectives) > 1 and self.pruner not in (None, "none"):
+            raise ValueError(f"pruner: {self.pruner!r} needs a single objective; take 'none'")
+        return self
+
+
 class Experiment(_Strict):
-    """One experiment: what is compared, on which data, by which task."""
+    """One experiment: what is compared, on which data, by which task.
+
+    Attributes:
+        split_seed: draws the same hold-out for every seed; each seed draws its own where absent.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
     description: str = ""
@@ -125,8 +172,10 @@ class Experiment(_Strict):
         "average_precision",
     ]
     validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     resamples: Annotated[int, Field(ge=100, le=100_000)] = 1000
     published: Published | None = None
+    tuning: Tuning | None = None
 
     @field_validator("name")
     @classmethod
@@ -233,7 +282,9 @@ def _misfit(error: Any) -> str:
     for part in error["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     if error["type"] == "extra_forbidden":
-        return f"{place} is not a key of an experiment; {nearest(place, Experiment.model_fields)}"
+        inside, _, key = place.rpartition(".")
+        model, what = _SECTIONS.get(inside, (Experiment, "an experiment"))
+        return f"{place} is not a key of {what}; {nearest(key, model.model_fields)}"
     if kind := _KINDS.get(error["type"]):
         shown = f", not {_short(error.get('input'))}"
         return f"{place or 'the experiment'} must be {kind}{shown}"
@@ -246,6 +297,11 @@ def _misfit(error: Any) -> str:
         shown = ""
     return f"{place}: {message[0].lower()}{message[1:]}{shown}" if place else message
 
+
+_SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
+    "tuning": (Tuning, "a tuning"),
+    "published": (Published, "published figures"),
+}
 
 _KINDS = {
     "string_pattern_mismatch": "letters, digits, '_', '-' and '.', a letter or digit first",

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from framework.components import GIVEN, construct
 from framework.encoder import Encoder
 from framework.errors import UserError
-from framework.experiment import GIVEN, construct
 from framework.neural import NeuralEncoder
 from framework.registry import REPRESENTATIONS
 from framework.representation import Samples

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -46,6 +47,11 @@ class Encoder(Fitted, ABC):
     @abstractmethod
     def score_samples(self, samples: Any) -> np.ndarray:
         """Plausibility (n,), higher = more plausible."""
+
+    @contextmanager
+    def as_it_stands(self) -> Iterator[None]:
+        """Within ``progress``, lets the encoder score with what it has learned so far."""
+        yield
 
     @property
     def history(self) -> dict[str, list[float]]:

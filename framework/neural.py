@@ -7,7 +7,8 @@ verbs, training, curves, checkpoints) is here.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -63,10 +64,7 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         self._history = {}
         train(self, samples, validation if validation is not None and len(validation) else None)
         self._trained = True
-        if not hasattr(self, "decode"):
-            latents = self.transform(samples)
-            covariance = np.atleast_2d(np.cov(latents, rowvar=False))
-            self._density = (latents.mean(0), np.linalg.pinv(covariance, hermitian=True))
+        self._learn_density(samples)
         return self
 
     def transform(self, samples: Samples) -> np.ndarray:
@@ -97,6 +95,17 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         """Hold the data of one training, outside of the module's state."""
         self.__dict__["_data"] = (samples, validation)
         self.__dict__["_sums"] = {}
+
+    @contextmanager
+    def as_it_stands(self) -> Iterator[None]:
+        """In the middle of a training, let the encoder be read as if it were fitted."""
+        self._trained = True
+        self._learn_density(self.__dict__["_data"][0])
+        try:
+            yield
+        finally:
+            self._trained = False
+            self.train()
 
     def detach(self) -> None:
         """Let go of the data."""
@@ -203,6 +212,12 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         return self
 
     # -- helpers -------------------------------------------------------------------------------
+
+    def _learn_density(self, samples: Samples) -> None:
+        if not hasattr(self, "decode"):
+            latents = self.transform(samples)
+            covariance = np.atleast_2d(np.cov(latents, rowvar=False))
+            self._density = (latents.mean(0), np.linalg.pinv(covariance, hermitian=True))
 
     def _log_density(self, latents: np.ndarray) -> np.ndarray:
         assert self._density is not None

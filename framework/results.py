@@ -16,8 +16,8 @@ from framework.bootstrap import interval, paired_difference
 from framework.config import Experiment
 from framework.diagnostics import QUANTITIES
 from framework.errors import UserError
-from framework.experiment import Run, divided, read_cell
-from framework.metrics import ranking_metrics
+from framework.experiment import read_cell
+from framework.plan import Run, divided
 from framework.registry import ENCODERS
 from framework.task import PARTS
 
@@ -64,7 +64,7 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
             spent[at] = cell.attrs[name]
         replicates[at], scores[at], parts[at[1:]] = cell["replicates"], cell["score"], cell["part"]
         digests[at] = run.digest
-        validation[at] = _on_validation(cell, run.settings["task"]["parameters"]["prior"])
+        validation[at] = cell["validation"].values
         verdicts[at], why, quantities = json.loads(cell.attrs["audit"])
         reasons[at] = "; ".join(why)
         audits[at] = [quantities.get(name, np.nan) for name in QUANTITIES]
@@ -244,21 +244,26 @@ def _compared(cube: xr.Dataset, name: str, best: str | None, metric: str) -> dic
         return {**nothing, "verdict": "no baseline"}
     if name == best:
         return {**nothing, "verdict": "best baseline"}
-    other = cube.sel(encoder=best, metric=metric)
+    found = difference(cube, name, best, metric)
+    return {**found, "verdict": "baseline"} if bool(own["baseline"]) else found
+
+
+def difference(cube: xr.Dataset, name: str, other: str, metric: str) -> dict[str, Any]:
+    """The paired difference of two encoders over all splits and seeds of a cube.
+
+    Returns:
+        difference, its 95 % interval (``_low``, ``_high``), and the verdict on the first:
+        ``beats``, ``below`` or ``not told apart``.
+    """
+    one, two = (cube.sel(encoder=each, metric=metric) for each in (name, other))
     value, low, high = paired_difference(
-        own["value"].mean().values,
-        _replicates(own),
-        other["value"].mean().values,
-        _replicates(other),
+        one["value"].mean().values, _replicates(one), two["value"].mean().values, _replicates(two)
     )
-    verdict = "beats" if low > 0 else "below" if high < 0 else "not told apart"
-    if bool(own["baseline"]):
-        verdict = "baseline"
     return {
         "difference": float(value),
         "difference_low": float(low),
         "difference_high": float(high),
-        "verdict": verdict,
+        "verdict": "beats" if low > 0 else "below" if high < 0 else "not told apart",
     }
 
 
@@ -276,17 +281,6 @@ def _audited(own: xr.Dataset) -> dict[str, str]:
 def _replicates(at: xr.Dataset) -> np.ndarray:
     """Bootstrap replicates (B,) of the mean over folds and seeds."""
     return at["replicates"].mean(("split", "seed"), skipna=False).values.astype(float)
-
-
-def _on_validation(cell: xr.Dataset, prior: float) -> list[float]:
-    """Every metric of the validation part against the unexplored: what settings are chosen by."""
-    part = cell["part"].values
-    codes = [PARTS.index(name) for name in ("validation", "unexplored")]
-    shown = np.isin(part, codes)
-    relevance = part[shown] == codes[0]
-    if not relevance.any():
-        return [np.nan] * cell.sizes["metric"]
-    return list(ranking_metrics(cell["score"].values[shown], relevance, prior=prior).values())
 
 
 def _cells(own: xr.Dataset) -> str:

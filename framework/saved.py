@@ -13,10 +13,10 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
+from framework.components import GIVEN, construct, resolve_task, resolved
 from framework.config import Component
 from framework.encoder import Encoder
 from framework.errors import UserError, nearest, read_text
-from framework.experiment import GIVEN, construct, resolve_task, resolved
 from framework.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.representation import Representation
 
@@ -63,7 +63,7 @@ class SavedRun:
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    """What `framework.experiment.Run.settings` was, checked again: items may have changed."""
+    """What `framework.plan.Run.settings` was, checked again: items may have changed."""
     text = read_text(path, "the settings of a finished run")
     kinds = {
         "encoder": ENCODERS,

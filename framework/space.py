@@ -1,7 +1,9 @@
 """Search-space markers that stand in constructor annotations, and the check of given values.
 
 ``latent_dim: Annotated[int, Int(2, 32)] = 4`` says at once the type, the range that a value must
-lie in, the range that a tuner searches, and the default: there is no second copy to drift.
+lie in, the range that a tuner searches, and the default: there is no second copy to drift. Where
+more is valid than is worth a search, ``within`` gives the wider range; what only costs time and
+changes no model is not ``tuned``.
 """
 
 from __future__ import annotations
@@ -21,36 +23,57 @@ from framework.errors import UserError, nearest
 
 @dataclass(frozen=True)
 class Int:
-    """Whole numbers from low to high, both included; ``log`` for a logarithmic search."""
+    """Whole numbers: searched from low to high, both included; ``log`` for a logarithmic search.
+
+    Attributes:
+        within: the valid range, where it is wider than the searched one.
+        tuned: whether a tuner searches it unless told otherwise.
+    """
 
     low: int
     high: int
     log: bool = False
+    within: tuple[int, int] | None = None
+    tuned: bool = True
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the greatest valid value."""
+        return self.within or (self.low, self.high)
 
     def __contains__(self, value: Any) -> bool:
-        return self.low <= value <= self.high
+        return self.limits[0] <= value <= self.limits[1]
 
     def __str__(self) -> str:
-        return f"int {self.low}..{self.high}"
+        return "int {}..{}".format(*self.limits)
 
 
 @dataclass(frozen=True)
 class Float:
-    """Real numbers from low to high, both included; ``log`` for a logarithmic search."""
+    """Real numbers; as `Int`."""
 
     low: float
     high: float
     log: bool = False
+    within: tuple[float, float] | None = None
+    tuned: bool = True
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest valid value."""
+        return self.within or (self.low, self.high)
 
     def __contains__(self, value: Any) -> bool:
-        return self.low <= value <= self.high
+        return self.limits[0] <= value <= self.limits[1]
 
     def __str__(self) -> str:
-        return f"float {self.low:g}..{self.high:g}"
+        return "float {:g}..{:g}".format(*self.limits)
 
 
 class Choice:
     """One of a few named options."""
+
+    tuned = True
 
     def __init__(self, *options: Any) -> None:
         self.options = options

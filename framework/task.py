@@ -13,7 +13,7 @@ import xarray as xr
 from framework.config import component_from
 from framework.dataset import UnusableRow, content_digest
 from framework.errors import UserError
-from framework.metrics import Evaluation, evaluate
+from framework.metrics import METRICS, Evaluation, evaluate, ranking_metrics
 from framework.registry import CANDIDATES
 from framework.space import Float, checked
 
@@ -123,6 +123,20 @@ class Plausibility:
         index = np.concatenate([split.holdout, split.unexplored])
         relevance = np.arange(len(index)) < len(split.holdout)
         return evaluate(scores[index], relevance, prior=self.prior, n_resamples=resamples)
+
+    def validate(self, scores: np.ndarray, n_validation: int) -> dict[str, float]:
+        """The metrics by which settings are chosen: validation fields against unexplored ones.
+
+        Args:
+            scores: of the validation fields, then of unexplored ones (n,).
+
+        Returns:
+            each metric, NaN where there are no validation fields.
+        """
+        relevance = np.arange(len(scores)) < n_validation
+        if not n_validation:
+            return dict.fromkeys(METRICS, float("nan"))
+        return ranking_metrics(scores, relevance, prior=self.prior)
 
 
 TASKS: dict[str, Callable[..., Any]] = {Plausibility.name: Plausibility}

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from framework.store import shown
+
 if TYPE_CHECKING:
     from framework.benchmark import Outcome
+    from framework.tuning import Tuned
 
 
 def new_table(*columns: str) -> Any:
@@ -27,7 +30,7 @@ def print_table(table: Any) -> None:
 
 
 def describe_model(row: dict[str, Any]) -> None:
-    from framework.experiment import GIVEN
+    from framework.components import GIVEN
     from framework.registry import ENCODERS
     from framework.space import parameters
 
@@ -99,9 +102,43 @@ def print_leaderboard(outcome: Outcome) -> None:
         print_table(table)
 
 
+def print_tuned(tuned: Tuned) -> None:
+    """What a search found, what it gained, and how it goes on where trials are missing."""
+    ended = tuned.finished + tuned.pruned + tuned.failed
+    counts = f"{tuned.finished} finished, {tuned.pruned} pruned, {tuned.failed} failed"
+    typer.echo(f"trials   {ended} of {tuned.search.study.slots}: {counts}")
+    for cause in tuned.causes[:5]:
+        typer.echo(f"         {cause}", err=True)
+    typer.echo(f"study    {shown(tuned.search.study.storage)}, figures in {tuned.search.folder}")
+    if tuned.best is None or tuned.chosen is None:
+        typer.echo("the time is over; the same command goes on")
+        return
+    defaults = tuned.search.base.settings["encoder"]["parameters"]
+    table = new_table("setting", "default", "tuned")
+    for name in tuned.search.study.space:
+        table.add_row(name, str(defaults[name]), _spoken(tuned.best.parameters[name]))
+    print_table(table)
+    objective = tuned.search.tuning.objectives[0]
+    typer.echo(
+        f"chosen   trial {tuned.chosen.number}: validation {objective} "
+        f"{tuned.chosen.values[0]:.4f}; as YAML in {tuned.search.folder / 'best.yaml'}"
+    )
+    if tuned.outcome is None or tuned.outcome.results is None:
+        return
+    print_leaderboard(tuned.outcome)
+    gained = new_table("hold-out metric", "tuned - default [95 % interval]")
+    for name, told in tuned.gains().items():
+        gained.add_row(name, told)
+    print_table(gained)
+
+
+def _spoken(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def finish(outcome: Outcome, runs: Path, track: bool) -> None:
     """Say where everything is; exit code 1 where a run failed."""
-    from framework.experiment import items_of
+    from framework.plan import items_of
 
     items = items_of(outcome.plan[0].settings)
     tell_unusable(items, outcome.folder / "unusable_rows.csv")

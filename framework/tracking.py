@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from framework.benchmark import Outcome
-    from framework.experiment import Run
+    from framework.plan import Run
 
 LARGEST_CELL = 2_000_000
 """Bytes of a cell.nc up to which it is logged beside its run; its folder holds it anyway."""
@@ -60,18 +60,23 @@ def require_store(runs: Path) -> None:
         UserError: it cannot be reached or written.
     """
     uri = store_uri(runs)
-    with _as_user_error(uri, "track elsewhere (MLFLOW_TRACKING_URI), or not at all (--no-track)"):
+    with as_user_error(uri, "track elsewhere (MLFLOW_TRACKING_URI), or not at all (--no-track)"):
         store.probe(uri)
         with store.impatient():
             MlflowClient(uri).search_experiments(max_results=1)
 
 
-def log_benchmark(experiment: Experiment, outcome: Outcome, runs: Path) -> str:
+def log_benchmark(
+    experiment: Experiment, outcome: Outcome, runs: Path, parent: str | None = None
+) -> str:
     """Log what is not logged yet: a parent run of the benchmark, a child for each of its cells.
 
     The parent is found again by its settings and the digests of its cells, so a repeated or
     continued benchmark goes on in the same one. A child left open by a killed process is
     deleted and logged anew. A failed cell is a FAILED child, and stays when it succeeds later.
+
+    Args:
+        parent: a run below which that of the benchmark stands.
 
     Returns:
         the id of the parent run.
@@ -80,8 +85,17 @@ def log_benchmark(experiment: Experiment, outcome: Outcome, runs: Path) -> str:
         UserError: the store failed; a later call logs the rest.
     """
     uri = store_uri(runs)
-    with _as_user_error(uri, f"results stand in {outcome.folder}; run again to log the rest"):
-        log = _opened(MlflowClient(uri), experiment, outcome.plan, runs)
+    with as_user_error(uri, f"results stand in {outcome.folder}; run again to log the rest"):
+        cells = digest(sorted(run.digest for run in outcome.plan))[:16]
+        many = {
+            "encoder": ", ".join(component.title for component in experiment.encoders),
+            "split": ", ".join(component.title for component in experiment.splits),
+            "seed": ", ".join(map(str, experiment.seeds)),
+            **({"mlflow.parentRunId": parent} if parent else {}),
+        }
+        settings = outcome.plan[0].settings["dataset"]
+        known_by = {"config_digest": config_digest(experiment), "cells_digest": cells}
+        log = open_log(experiment, settings, runs, "benchmark", known_by, many)
         done = _already_logged(log)
         news = log.client.get_run(log.parent).info.status == "RUNNING"
         for run in {run.digest: run for run in outcome.plan}.values():
@@ -110,7 +124,7 @@ def artifacts_of(run_id: str, runs: Path) -> Path:
     target = runs / "downloads" / run_id
     if (target / "run.json").exists():
         return target
-    with _as_user_error(uri, "check the store and MLFLOW_TRACKING_URI"):
+    with as_user_error(uri, "check the store and MLFLOW_TRACKING_URI"):
         client = MlflowClient(uri)
         try:
             tags = client.get_run(run_id).data.tags
@@ -132,8 +146,8 @@ def artifacts_of(run_id: str, runs: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class _Log:
-    """Where the runs of one benchmark go, and what all of them carry."""
+class Log:
+    """Where the runs of one benchmark or study go, and what all of them carry."""
 
     client: MlflowClient
     experiment: str
@@ -142,32 +156,56 @@ class _Log:
     data: entities.DatasetInput
 
 
-def _opened(client: MlflowClient, experiment: Experiment, plan: list[Run], runs: Path) -> _Log:
-    settings = plan[0].settings
-    data = DATASETS.load(settings["dataset"]["name"])(**settings["dataset"]["parameters"])
-    tags = {
+def open_log(
+    experiment: Experiment,
+    dataset: dict[str, Any],
+    runs: Path,
+    kind: str,
+    known_by: dict[str, str],
+    tags: dict[str, str],
+) -> Log:
+    """The parent run of a benchmark or a study, found again by its digests or begun.
+
+    Args:
+        dataset: name and settings.
+        known_by: digests that tell the run from others, as tags.
+        tags: of a new parent run alone.
+    """
+    client = MlflowClient(store_uri(runs))
+    data = DATASETS.load(dataset["name"])(**dataset["parameters"])
+    common = {
         "dataset": str(data.attrs["name"]),
         "task": experiment.task.name,
         "study": experiment.name,
-        "config_digest": digest(experiment.model_dump(mode="json"))[:16],
+        "config_digest": config_digest(experiment),
     }
     where = _experiment_id(client, experiment.task.name, runs)
-    own = {"kind": "benchmark", "cells_digest": digest(sorted(r.digest for r in plan))[:16]}
-    known = " and ".join(f"tags.{k} = '{v}'" for k, v in (tags | own).items() if "dig" in k)
-    found = client.search_runs([where], f"tags.kind = 'benchmark' and {known}", max_results=1)
-    tags |= {"git_commit": _git_commit(), "phasezoo_version": version("phasezoo")}
-    if found:
-        parent = found[0].info.run_id
-    else:
-        many = {
-            "encoder": ", ".join(component.title for component in experiment.encoders),
-            "split": ", ".join(component.title for component in experiment.splits),
-            "seed": ", ".join(map(str, experiment.seeds)),
-        }
-        cut = {key: value[:LONGEST_TAG] for key, value in (tags | own | many).items()}
-        parent = client.create_run(where, tags=cut, run_name=experiment.name).info.run_id
-        _log_values(client, parent, _flat(experiment.model_dump(mode="json")), [])
-    return _Log(client, where, parent, tags, _dataset_input(data, settings))
+    found = _parent(client, where, kind, known_by)
+    common |= {"git_commit": _git_commit(), "phasezoo_version": version("phasezoo")}
+    if found is None:
+        own = {**common, **known_by, **tags, "kind": kind}
+        cut = {key: value[:LONGEST_TAG] for key, value in own.items()}
+        begun = client.create_run(where, tags=cut, run_name=experiment.name).info.run_id
+        found = _parent(client, where, kind, known_by) or begun
+        if found != begun:  # another process was quicker
+            client.delete_run(begun)
+        else:
+            log_values(client, begun, flat(experiment.model_dump(mode="json")), [])
+    return Log(client, where, found, common, _dataset_input(data, dataset))
+
+
+def config_digest(experiment: Experiment) -> str:
+    """What the tag of this name says: 16 hex digits."""
+    return digest(experiment.model_dump(mode="json"))[:16]
+
+
+def _parent(client: MlflowClient, where: str, kind: str, known_by: dict[str, str]) -> str | None:
+    """The oldest run of this kind with these tags."""
+    known = " and ".join(
+        f"tags.{key} = '{value}'" for key, value in {"kind": kind, **known_by}.items()
+    )
+    found = client.search_runs([where], known, order_by=["start_time ASC"], max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def _experiment_id(client: MlflowClient, name: str, runs: Path) -> str:
@@ -182,9 +220,9 @@ def _experiment_id(client: MlflowClient, name: str, runs: Path) -> str:
     return str(found.experiment_id)
 
 
-def _dataset_input(data: xr.Dataset, settings: dict[str, Any]) -> entities.DatasetInput:
+def _dataset_input(data: xr.Dataset, dataset: dict[str, Any]) -> entities.DatasetInput:
     told = {key: str(data.attrs[key]) for key in ("title", "source", "licence", "citation")}
-    source = CodeDatasetSource(told | _flat(settings["dataset"]))
+    source = CodeDatasetSource(told | flat(dataset))
     entity = entities.Dataset(
         name=str(data.attrs["name"]),
         digest=str(data.attrs["digest"])[:36],
@@ -195,10 +233,12 @@ def _dataset_input(data: xr.Dataset, settings: dict[str, Any]) -> entities.Datas
     return entities.DatasetInput(entity, [entities.InputTag("mlflow.data.context", "training")])
 
 
-def _already_logged(log: _Log) -> set[tuple[str, str]]:
+def _already_logged(log: Log) -> set[tuple[str, str]]:
     """(digest, cause of failure or "") of the children; those left open are deleted."""
     done = set()
-    for child in _children(log):
+    for child in children(log):
+        if "cell" not in child.data.tags:
+            continue
         if child.info.status == "RUNNING":
             log.client.delete_run(child.info.run_id)
         else:
@@ -206,7 +246,8 @@ def _already_logged(log: _Log) -> set[tuple[str, str]]:
     return done
 
 
-def _children(log: _Log) -> list[entities.Run]:
+def children(log: Log) -> list[entities.Run]:
+    """All runs right below the parent."""
     found: list[entities.Run] = []
     page, wanted = None, f"tags.mlflow.parentRunId = '{log.parent}'"
     while page is None or page.token:
@@ -216,7 +257,7 @@ def _children(log: _Log) -> list[entities.Run]:
     return found
 
 
-def _log_cell(log: _Log, run: Run, folder: Path) -> None:
+def _log_cell(log: Log, run: Run, folder: Path) -> None:
     from framework.experiment import read_cell
 
     cell = read_cell(folder)
@@ -227,25 +268,29 @@ def _log_cell(log: _Log, run: Run, folder: Path) -> None:
     child = _child(log, run, started, audited)
     sizes = {key: str(value) for key, value in cell.attrs.items() if key.startswith("n_")}
     metrics = [Metric(key, value, ended, step) for key, value, step in _measured(cell)]
-    _log_values(log.client, child, _flat(run.settings) | sizes, metrics)
+    log_values(log.client, child, flat(run.settings) | sizes, metrics)
     for path in sorted(folder.iterdir()):
         if path.name != "cell.nc" or path.stat().st_size <= LARGEST_CELL:
-            _log_path(log.client, child, path)
+            log_path(log.client, child, path)
     log.client.set_terminated(child, "FINISHED", end_time=ended)
 
 
-def _log_failure(log: _Log, run: Run, cause: str) -> None:
+def _log_failure(log: Log, run: Run, cause: str) -> None:
     child = _child(log, run, None, {"failure": cause})
-    _log_values(log.client, child, _flat(run.settings), [])
+    log_values(log.client, child, flat(run.settings), [])
     log.client.set_terminated(child, "FAILED")
 
 
-def _child(log: _Log, run: Run, started: int | None, more: dict[str, str]) -> str:
+def _child(log: Log, run: Run, started: int | None, more: dict[str, str]) -> str:
+    tags = {"kind": "cell", "cell": run.digest, **more}
+    return new_child(log, run, f"{run.encoder} {run.split} {run.seed}", started, tags)
+
+
+def new_child(log: Log, run: Run, name: str, started: int | None, tags: dict[str, str]) -> str:
+    """Begin a child run; its id. ``started``: milliseconds since 1970, now where None."""
     place = {"encoder": run.encoder, "split": run.split, "seed": str(run.seed)}
-    own = {"kind": "cell", "cell": run.digest, "mlflow.parentRunId": log.parent}
-    tags = {**log.tags, **place, **own, **more}
-    name = f"{run.encoder} {run.split} {run.seed}"
-    child = log.client.create_run(log.experiment, started, tags, run_name=name).info.run_id
+    own = {**log.tags, **place, "mlflow.parentRunId": log.parent, **tags}
+    child = log.client.create_run(log.experiment, started, own, run_name=name).info.run_id
     log.client.log_inputs(child, [log.data])
     return str(child)
 
@@ -267,13 +312,13 @@ def _measured(cell: xr.Dataset) -> Iterator[tuple[str, float, int]]:
         yield from ((key, float(value), epoch) for epoch, value in enumerate(values, 1))
 
 
-def _log_summary(log: _Log, experiment: Experiment, outcome: Outcome, runs: Path) -> None:
+def _log_summary(log: Log, experiment: Experiment, outcome: Outcome, runs: Path) -> None:
     """What the parent run shows of all cells."""
     from framework import results
 
     for path in ("experiment.yaml", "leaderboard.csv", "leaderboard.md", "results.nc", "figures"):
         if (outcome.folder / path).exists():
-            _log_path(log.client, log.parent, outcome.folder / path)
+            log_path(log.client, log.parent, outcome.folder / path)
     if outcome.results is None:
         return
     table = results.leaderboard(outcome.results)
@@ -287,13 +332,13 @@ def _log_summary(log: _Log, experiment: Experiment, outcome: Outcome, runs: Path
     ]
     now = int(time.time() * 1000)
     metrics = [Metric(f"best/{column}", float(best[column]), now, 0) for column in columns]
-    _log_values(log.client, log.parent, {}, metrics)
+    log_values(log.client, log.parent, {}, metrics)
     log.client.set_tag(log.parent, "winner", best["encoder"])
     cell = str(outcome.results["run"].sel(encoder=best["encoder"]).values[0, 0])
-    _log_winner(log, cell, runs / "cells" / cell)
+    log_winner(log, cell, runs / "cells" / cell)
 
 
-def _log_winner(log: _Log, cell: str, folder: Path) -> None:
+def log_winner(log: Log, cell: str, folder: Path) -> None:
     """The winner as a model: the best encoder by the leaderboard's first metric under the first
     split strategy, contestant or baseline, as fitted on the first split with the first seed.
 
@@ -325,8 +370,28 @@ def _log_winner(log: _Log, cell: str, folder: Path) -> None:
     client.set_tag(log.parent, "winner_cell", cell)
 
 
-def _log_values(
-    client: MlflowClient, run_id: str, params: dict[str, str], metrics: list[Metric]
+def register_winner(log: Log, name: str) -> None:
+    """Register the logged winner as a new version of a model; once a winner."""
+    client = log.client
+    tags = client.get_run(log.parent).data.tags
+    source = tags["winner_model"]
+    if tags.get("registered") == f"{name} {source}":
+        return
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    model = source.removeprefix("models:/")
+    client.create_model_version(name, source, log.parent, model_id=model)
+    client.set_tag(log.parent, "registered", f"{name} {source}")
+
+
+def log_values(
+    client: MlflowClient,
+    run_id: str,
+    params: dict[str, str],
+    metrics: list[Metric],
 ) -> None:
     """Params and metrics in as few calls as MLflow's limits allow."""
     given = [entities.Param(key, value) for key, value in params.items()]
@@ -335,14 +400,14 @@ def _log_values(
         given, metrics = given[PARAMS_A_CALL:], metrics[METRICS_A_CALL:]
 
 
-def _log_path(client: MlflowClient, run_id: str, path: Path) -> None:
+def log_path(client: MlflowClient, run_id: str, path: Path) -> None:
     if path.is_dir():
         client.log_artifacts(run_id, str(path), path.name)
     else:
         client.log_artifact(run_id, str(path))
 
 
-def _flat(content: Any, prefix: str = "") -> dict[str, str]:
+def flat(content: Any, prefix: str = "") -> dict[str, str]:
     """Settings with dotted keys, as MLflow's params; ``parameters`` leaves no trace in a key."""
     if isinstance(content, list) and any(isinstance(item, dict) for item in content):
         content = dict(enumerate(content))
@@ -351,10 +416,10 @@ def _flat(content: Any, prefix: str = "") -> dict[str, str]:
         return {
             _key(prefix): text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 1] + "…"
         }
-    flat: dict[str, str] = {}
+    found: dict[str, str] = {}
     for key, value in content.items():
-        flat |= _flat(value, prefix if key == "parameters" else f"{prefix}.{key}".lstrip("."))
-    return flat
+        found |= flat(value, prefix if key == "parameters" else f"{prefix}.{key}".lstrip("."))
+    return found
 
 
 def _key(name: str) -> str:
@@ -362,7 +427,7 @@ def _key(name: str) -> str:
     return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250]
 
 
-def _as_user_error(uri: str, mend: str) -> AbstractContextManager[None]:
+def as_user_error(uri: str, mend: str) -> AbstractContextManager[None]:
     return store.as_user_error(uri, mend, (MlflowException, SQLAlchemyError))
 
 

@@ -32,13 +32,13 @@ class Settings:
         score_draws: noisy passes averaged in a score; 0 is one pass without noise.
     """
 
-    epochs: Annotated[int, Int(1, 1000)] = 20
-    batch_size: Annotated[int, Int(8, 4096, log=True)] = 64
-    learning_rate: Annotated[float, Float(1e-5, 1e-1, log=True)] = 1e-3
+    epochs: Annotated[int, Int(5, 40, within=(1, 1000))] = 20
+    batch_size: Annotated[int, Int(32, 512, log=True, within=(8, 4096))] = 64
+    learning_rate: Annotated[float, Float(1e-4, 1e-2, log=True, within=(1e-6, 1.0))] = 1e-3
     optimiser: Annotated[str, Choice("adam", "adamw", "nadam", "adamax", "rmsprop", "sgd")] = "adam"
-    weight_decay: Annotated[float, Float(0.0, 0.1)] = 0.0
-    score_views: Annotated[int, Int(1, 720)] = 24
-    score_draws: Annotated[int, Int(0, 100)] = 0
+    weight_decay: Annotated[float, Float(0.0, 1e-2, within=(0.0, 1.0))] = 0.0
+    score_views: Annotated[int, Int(1, 720, tuned=False)] = 24
+    score_draws: Annotated[int, Int(0, 100, tuned=False)] = 0
 
 
 _OPTIMISERS = {

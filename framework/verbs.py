@@ -146,13 +146,15 @@ def rank(
     Raises:
         UserError: anything in it is unknown or unusable, or no candidate is left.
     """
-    from framework import experiment as runs_of
+    from framework import components
     from framework.config import Component
+    from framework.experiment import ranked
+    from framework.plan import items_of
 
     CANDIDATES.load("pattern")(contains=tuple(contains), exclude=tuple(exclude))  # checks symbols
     if model in ENCODERS.names():
         name = ENCODERS.load(model).representation
-        settings: dict[str, Any] = runs_of.resolve(
+        settings: dict[str, Any] = components.resolve(
             dataset=Component.model_validate(
                 data_component(DATASET if data is None else data, strict=strict)
             ),
@@ -163,10 +165,10 @@ def rank(
             ),
             where="rank",
         )
-        items = runs_of.items_of(settings)
-        shown = runs_of.represented(settings["representation"], items, _where(items, True))[1]
-        runs_of.require_buildable(settings["encoder"], shown, "rank")
-        encoder = runs_of.built(settings["encoder"], shown, seed or 0)
+        items = items_of(settings)
+        shown = components.represented(settings["representation"], items, _where(items, True))[1]
+        components.require_buildable(settings["encoder"], shown, "rank")
+        encoder = components.built(settings["encoder"], shown, seed or 0)
         encoder.fit(shown.take(_where(items, True)))
     else:
         saved = _opened(model, Path(runs))
@@ -180,13 +182,13 @@ def rank(
                 "rank by an encoder's name to fit anew"
             )
         if candidates is not None:
-            task = runs_of.resolve_task(_task(pattern, candidates, strict), "rank")
+            task = components.resolve_task(_task(pattern, candidates, strict), "rank")
             settings = {**settings, "task": task}
-        items = runs_of.items_of(settings)
+        items = items_of(settings)
         shown, encoder = saved.representation.transform(items), saved.encoder
     reported, listed = _where(items, True), _listed(items, contains, exclude)
     scores = encoder.score_samples(shown.take(listed))
-    table = runs_of.ranked(items["element_set"].values[listed], scores)
+    table = ranked(items["element_set"].values[listed], scores)
     table["nearest_reported"] = _nearest(items, shown, reported, listed[table.attrs["order"]])
     table.attrs = {"unusable_rows": items.attrs["unusable_rows"]}
     return table
@@ -207,7 +209,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
         UserError: there is no such run, or its data have changed.
     """
     from framework import diagnostics, plots
-    from framework.experiment import divided
+    from framework.plan import divided
     from framework.task import TASKS
 
     if run in ENCODERS.names():

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import torch
 
+from framework.components import built, represented
 from framework.config import Component, read_experiment
-from framework.experiment import built, divided, plan, represented
+from framework.plan import divided, plan
 from framework.registry import ROOT
 
 pytestmark = pytest.mark.speed

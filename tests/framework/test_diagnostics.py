@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from framework.components import construct, represented
 from framework.config import experiment_from
 from framework.diagnostics import (
     ACTIVE_VARIANCE,
@@ -14,7 +15,7 @@ from framework.diagnostics import (
     audit,
     shuffle_elements,
 )
-from framework.experiment import construct, divided, plan, represented
+from framework.plan import divided, plan
 from framework.registry import ENCODERS
 from framework.space import parameters
 from framework.task import TASKS, Split

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.components import GIVEN
 from framework.errors import UserError
-from framework.experiment import GIVEN
 from framework.registry import CANDIDATES, DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.space import REQUIRED, Choice, Float, Int, checked, parameters
 

@@ -203,7 +203,7 @@ class TestWhatIsLogged:
         assert logged == {"audit/additive_r2"}
 
     def test_long_and_odd_settings_are_made_to_fit(self) -> None:
-        flat = tracking._flat({"a b@c": ["x" * 900], "d": [{"parameters": {"e": None}}]})
+        flat = tracking.flat({"a b@c": ["x" * 900], "d": [{"parameters": {"e": None}}]})
         assert flat["d.0.e"] == "null"
         assert len(flat["a b_c"]) == 500
 
@@ -278,13 +278,13 @@ class TestNothingTwice:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            logged, log_path = [], tracking._log_path
+            logged, log_path = [], tracking.log_path
 
             def until_the_third(client: MlflowClient, run_id: str, path: Path) -> None:
                 logged.append(run_id)
                 killed() if len(set(logged)) == 3 else log_path(client, run_id, path)
 
-            patch.setattr(tracking, "_log_path", until_the_third)
+            patch.setattr(tracking, "log_path", until_the_third)
             with pytest.raises(KeyboardInterrupt):
                 tracking.log_benchmark(experiment, outcome, runs)
         (parent,) = (r for r in all_runs(runs) if r.data.tags["kind"] == "benchmark")

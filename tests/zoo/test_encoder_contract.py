@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from framework import contract, registry
+from framework.components import resolve_task
 from framework.config import Component
-from framework.experiment import items_of, resolve_task
+from framework.plan import items_of
 from framework.registry import ENCODERS, load_file
 
 

@@ -9,8 +9,9 @@ from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.neighbors import NearestNeighbors as SklearnNeighbours
 
 from data.elements import element_table
+from framework.components import construct, represented, resolve_task
 from framework.config import Component
-from framework.experiment import construct, items_of, represented, resolve_task
+from framework.plan import items_of
 from framework.registry import ENCODERS
 from framework.space import parameters
 

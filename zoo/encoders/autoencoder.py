@@ -28,9 +28,9 @@ class Autoencoder(NeuralEncoder):
     def __init__(
         self,
         width: int,
-        latent_dim: Annotated[int, Int(2, 64)] = 16,
+        latent_dim: Annotated[int, Int(2, 64, within=(1, 1024))] = 16,
         hidden: tuple[int, ...] = (128, 64),
-        dropout: Annotated[float, Float(0.0, 0.6)] = 0.0,
+        dropout: Annotated[float, Float(0.0, 0.6, within=(0.0, 0.95))] = 0.0,
     ) -> None:
         super().__init__()
         self.width, self.latent_dim, self.hidden, self.dropout = width, latent_dim, hidden, dropout

@@ -1,0 +1,182 @@
+"""What a study draws: samplers and pruners that go by a trial's slot, not by its number.
+
+Every trial has a *slot*: its place in the sequence that an undisturbed single worker would go
+through. What a trial draws depends on the seed, its slot and the finished trials alone, so a study
+that was killed goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
+
+from framework.errors import UserError
+from framework.ownership import owner
+
+REPORTS = 10
+"""Intermediate values of a trial, at equal distances, that pruning looks at."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study searches and how; everything in it is plain, so workers can be sent it.
+
+    Attributes:
+        storage: an SQLAlchemy URL, or the path of a journal file.
+        maximise: for each objective whether it is maximised.
+        space: what is searched.
+        start: parameters of slot 0.
+        content: all that decides the study; a study with other content is not gone on with.
+        trials: finished trials wanted in total.
+    """
+
+    name: str
+    storage: str
+    maximise: tuple[bool, ...]
+    space: dict[str, BaseDistribution]
+    start: dict[str, Any]
+    content: dict[str, Any]
+    trials: int
+    sampler: str = "tpe"
+    pruner: str = "none"
+    seed: int = 0
+
+    @property
+    def slots(self) -> int:
+        """Trials there can be: a grid ends."""
+        if self.sampler == "grid":
+            return min(self.trials, 1 + len(grid(self.space)))
+        return self.trials
+
+
+def grid(space: dict[str, BaseDistribution]) -> list[dict[str, Any]]:
+    """All points of a space of whole numbers and choices, in order.
+
+    Raises:
+        UserError: a parameter is continuous.
+    """
+    axes: dict[str, Sequence[Any]] = {}
+    for name, over in space.items():
+        if isinstance(over, CategoricalDistribution):
+            axes[name] = over.choices
+        elif isinstance(over, optuna.distributions.IntDistribution):
+            axes[name] = range(over.low, over.high + 1)
+        else:
+            raise UserError(
+                f"a grid needs every setting in steps, and '{name}' is continuous; give it "
+                "'choices' in tuning.space, hold it at one value, or take another sampler"
+            )
+    return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
+
+
+def slots(trials: Sequence[FrozenTrial]) -> list[int]:
+    """The place of every trial of a study in the undisturbed sequence.
+
+    That of the trial whose place it took, else its number without those that took one.
+    """
+    places, recovered = [], 0
+    for trial in trials:
+        own = trial.user_attrs.get("slot")
+        places.append(trial.number - recovered if own is None else int(own))
+        recovered += own is not None
+    return places
+
+
+class BySlot(BaseSampler):
+    """A sampler made anew for every trial, seeded by the study's seed and the trial's slot."""
+
+    def __init__(self, plan: StudyPlan) -> None:
+        self.plan = plan
+        self._inner: BaseSampler = RandomSampler()
+        self._slot = 0
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        study._storage.set_trial_user_attr(trial._trial_id, "owner", owner())
+        self._slot = slot_of(study, trial._trial_id)
+        seed = int(np.random.SeedSequence([self.plan.seed, self._slot]).generate_state(1)[0])
+        self._inner = _SAMPLERS[self.plan.sampler](seed)
+        self._inner.before_trial(study, trial)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        if self._slot == 0 or self.plan.sampler == "grid":
+            return self.plan.space
+        return self._inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if self._slot == 0:
+            return self.plan.start
+        if self.plan.sampler == "grid":
+            return grid(self.plan.space)[self._slot - 1]
+        return self._inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        self._inner.after_trial(study, trial, state, values)
+
+
+class _HyperbandBySlot(HyperbandPruner):
+    """Hyperband whose brackets go by slot, so that a recovered trial stays in its own."""
+
+    _places: dict[int, int] = {}
+
+    def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
+        if type(study) is optuna.Study:  # not the view of one bracket, which asks back
+            trials = study.get_trials(deepcopy=False)
+            places = zip(slots(trials), trials, strict=True)
+            self._places = {each._trial_id: place for place, each in places}
+        twin = copy.copy(trial)
+        twin.number = self._places[trial._trial_id]
+        return super()._get_bracket_id(study, twin)
+
+
+_SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": lambda seed: TPESampler(seed=seed),
+    "gp": lambda seed: GPSampler(seed=seed),
+    "cmaes": lambda seed: CmaEsSampler(seed=seed),
+    "random": lambda seed: RandomSampler(seed=seed),
+    "grid": lambda seed: RandomSampler(seed=seed),
+}
+
+
+def pruner(name: str) -> BasePruner:
+    """The pruner of a plan."""
+    if name == "median":
+        return MedianPruner(n_startup_trials=5, n_warmup_steps=2)
+    if name == "hyperband":
+        return _HyperbandBySlot(min_resource=1, max_resource=REPORTS)
+    return NopPruner()
+
+
+def slot_of(study: optuna.Study, trial_id: int) -> int:
+    """The slot of one trial."""
+    trials = study.get_trials(deepcopy=False)
+    places = zip(slots(trials), trials, strict=True)
+    return next(place for place, trial in places if trial._trial_id == trial_id)
