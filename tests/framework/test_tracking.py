@@ -293,7 +293,7 @@ class TestNothingTwice:
         assert sorted(c.info.status for c in children) == ["FINISHED", "FINISHED", "RUNNING"]
 
         with monkeypatch.context() as patch:
-            patch.setattr(tracking, "_log_winner", killed)
+            patch.setattr(tracking, "log_winner", killed)
             with pytest.raises(KeyboardInterrupt):
                 tracking.log_benchmark(experiment, outcome, runs)
         assert tracking.log_benchmark(experiment, outcome, runs) == parent.info.run_id
