@@ -24,6 +24,7 @@ from framework.terminal import (
     print_leaderboard,
     print_metrics,
     print_published,
+    print_reproduction,
     print_table,
     print_tuned,
     tell_unusable,
@@ -367,6 +368,22 @@ def audit_(
         table.add_row(name, f"{value:.3f}", QUANTITIES[name])
     print_table(table)
     typer.echo(f"figures in {out} and {verbs.clusters_path(out)}")
+
+
+@app.command("reproduce")
+def reproduce_(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder, digest or MLflow run id.")],
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Run a finished run again and compare every number bit by bit; exit code 1 on a difference.
+
+    Example: `phasezoo reproduce 3f2a`
+    """
+    from framework.reproduction import reproduce
+
+    again = reproduce(run, runs)
+    print_reproduction(run, again)
+    raise typer.Exit(0 if again.holds else 1)
 
 
 @app.command("ui")

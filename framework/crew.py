@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
 
 from framework.errors import UserError
 from framework.sampling import StudyPlan
-from framework.study import Objective, ended, recover, under_way, work
+from framework.study import Objective, ended, n_free, recover, work
 
 PATIENCE = 0.5
 """Seconds between two looks at what other processes do."""
@@ -56,15 +55,14 @@ def work_through(
                 look(study)
 
         while len(ended(study)) < plan.slots and not _late(deadline):
-            recover(study, plan, orphans=True)
-            going_on = under_way(study)
-            waiting = any(trial.state == TrialState.WAITING for trial in going_on)
-            if len(ended(study)) + len(going_on) >= plan.slots and not waiting:
+            recover(study)
+            free = n_free(study, plan)
+            if not free:
                 time.sleep(PATIENCE)  # the last ones are worked on elsewhere
             elif workers == 1:
                 work(plan, objective, deadline=deadline, after=watch)
             else:
-                _side_by_side(plan, objective, workers, deadline, watch)
+                _side_by_side(plan, objective, min(workers, free), deadline, watch)
         watch()
 
 

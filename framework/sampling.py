@@ -21,7 +21,6 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler,
 from optuna.trial import FrozenTrial, TrialState
 
 from framework.errors import UserError
-from framework.ownership import owner
 
 REPORTS = 10
 """Intermediate values of a trial, at equal distances, that pruning looks at."""
@@ -82,7 +81,11 @@ def grid(space: dict[str, BaseDistribution]) -> list[dict[str, Any]]:
 def slots(trials: Sequence[FrozenTrial]) -> list[int]:
     """The place of every trial of a study in the undisturbed sequence.
 
-    That of the trial whose place it took, else its number without those that took one.
+    That of the trial whose place it took, else its number without those that took one. Both are
+    set when a trial is made, so a slot never changes.
+
+    Args:
+        trials: all of the study, by number.
     """
     places, recovered = [], 0
     for trial in trials:
@@ -90,6 +93,12 @@ def slots(trials: Sequence[FrozenTrial]) -> list[int]:
         places.append(trial.number - recovered if own is None else int(own))
         recovered += own is not None
     return places
+
+
+def given_up(trial: FrozenTrial) -> bool:
+    """Whether a trial counts for nothing because its process died: what fails by itself has a
+    cause."""
+    return trial.state == TrialState.FAIL and "cause" not in trial.user_attrs
 
 
 class BySlot(BaseSampler):
@@ -101,8 +110,7 @@ class BySlot(BaseSampler):
         self._slot = 0
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        study._storage.set_trial_user_attr(trial._trial_id, "owner", owner())
-        self._slot = slot_of(study, trial._trial_id)
+        self._slot = _places(study)[trial._trial_id]
         seed = int(np.random.SeedSequence([self.plan.seed, self._slot]).generate_state(1)[0])
         self._inner = _SAMPLERS[self.plan.sampler](seed)
         self._inner.before_trial(study, trial)
@@ -121,6 +129,8 @@ class BySlot(BaseSampler):
             return self.plan.start
         if self.plan.sampler == "grid":
             return grid(self.plan.space)[self._slot - 1]
+        if self.plan.sampler == "cmaes":  # which seeds itself by the trial's number too
+            trial = _numbered(trial, self._slot)
         return self._inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -143,18 +153,24 @@ class BySlot(BaseSampler):
 
 
 class _HyperbandBySlot(HyperbandPruner):
-    """Hyperband whose brackets go by slot, so that a recovered trial stays in its own."""
+    """Hyperband whose brackets go by slot, so that a recovered trial stays in its own.
 
-    _places: dict[int, int] = {}
+    A trial that was given up is in no bracket: another one has its slot, and values of both would
+    count twice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(min_resource=1, max_resource=REPORTS)
+        self._places: dict[int, int] = {}
+        # or the first trial of a process that goes on would be drawn without brackets
+        self._try_initialization(None)  # type: ignore[arg-type]
 
     def _get_bracket_id(self, study: optuna.Study, trial: FrozenTrial) -> int:
-        if type(study) is optuna.Study:  # not the view of one bracket, which asks back
-            trials = study.get_trials(deepcopy=False)
-            places = zip(slots(trials), trials, strict=True)
-            self._places = {each._trial_id: place for place, each in places}
-        twin = copy.copy(trial)
-        twin.number = self._places[trial._trial_id]
-        return super()._get_bracket_id(study, twin)
+        if given_up(trial):
+            return -1
+        if trial._trial_id not in self._places:
+            self._places = _places(study)
+        return super()._get_bracket_id(study, _numbered(trial, self._places[trial._trial_id]))
 
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
@@ -171,12 +187,17 @@ def pruner(name: str) -> BasePruner:
     if name == "median":
         return MedianPruner(n_startup_trials=5, n_warmup_steps=2)
     if name == "hyperband":
-        return _HyperbandBySlot(min_resource=1, max_resource=REPORTS)
+        return _HyperbandBySlot()
     return NopPruner()
 
 
-def slot_of(study: optuna.Study, trial_id: int) -> int:
-    """The slot of one trial."""
-    trials = study.get_trials(deepcopy=False)
-    places = zip(slots(trials), trials, strict=True)
-    return next(place for place, trial in places if trial._trial_id == trial_id)
+def _places(study: optuna.Study) -> dict[int, int]:
+    """The slot of every trial, by the trial's id; `study` may be the view of one bracket."""
+    trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+    return {trial._trial_id: place for place, trial in zip(slots(trials), trials, strict=True)}
+
+
+def _numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
+    twin = copy.copy(trial)
+    twin.number = number
+    return twin

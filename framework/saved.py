@@ -41,7 +41,7 @@ class SavedRun:
             UserError: the folder is no run, or a file in it is missing, truncated, of another
                 model or of other settings.
         """
-        settings = _read_settings(folder / "run.json")
+        settings = read_settings(folder / "run.json")
         own, shown, seed = (settings[key] for key in ("encoder", "representation", "seed"))
         representation = REPRESENTATIONS.load(shown["name"])(**shown["parameters"])
         representation.restore(_intact(folder / representation.checkpoint))
@@ -62,7 +62,7 @@ class SavedRun:
         return self.score_items(self.representation.parse(texts))
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
     """What `framework.plan.Run.settings` was, checked again: items may have changed."""
     text = read_text(path, "the settings of a finished run")
     kinds = {
@@ -88,6 +88,11 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 def _named(part: dict[str, Any]) -> dict[str, Any]:
     return {key: part[key] for key in ("name", "parameters")}
+
+
+def is_mlflow_id(text: str) -> bool:
+    """Whether a text looks like the id of a run in MLflow."""
+    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
 
 
 def is_run(name: str, runs: Path) -> bool:

@@ -1,35 +1,38 @@
 """An Optuna study that loses nothing, and the workers on it: how it goes on after a kill.
 
 Several processes, on one machine or many, may work on one study. A trial whose process died is
-marked as failed, and another takes its slot (`framework.sampling`).
+given up: it is marked as failed, and a new one takes its slot (`framework.sampling`). Where two
+new ones meet in a slot, the older holds it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.exceptions import (
+    DuplicatedStudyError,
+    StorageInternalError,
+    UpdateFinishedTrialError,
+)
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from framework.errors import UserError
-from framework.ownership import HEARTBEAT, lives
-from framework.sampling import BySlot, StudyPlan, pruner, slot_of, slots
+from framework.ownership import HEARTBEAT, lives, owner
+from framework.sampling import BySlot, StudyPlan, given_up, pruner, slots
 from framework.store import shown
 from framework.study_storage import open_storage, usable
-
-UNOWNED = 10
-"""Seconds that a trial may have no owner: one is written right after it is made."""
-
 
 Objective = Callable[[Trial, dict[str, Any]], Sequence[float]]
 """Values of a trial with these parameters; raises `optuna.TrialPruned` to end it early."""
@@ -86,12 +89,9 @@ def work(
     study = open_study(plan)
     with usable(plan.storage):
         while _go_on(deadline):
-            recover(study, plan)
-            if len(_taken(study)) >= plan.slots:
-                return
-            trial = study.ask(fixed_distributions=plan.space)
-            if slot_of(study, trial._trial_id) >= plan.slots:  # another worker was quicker
-                _give_up(study, trial)
+            recover(study)
+            trial = _begin(study, plan)
+            if trial is None:
                 return
             done = _attempt(study, trial, objective)
             if after is not None and done is not None:
@@ -104,60 +104,85 @@ def _go_on(deadline: float | None) -> bool:
     return (deadline is None or time.time() < deadline) and (command is None or command.is_alive())
 
 
-def recover(study: optuna.Study, plan: StudyPlan, *, orphans: bool = False) -> None:
-    """Give the slots of dead processes' trials to new ones.
+def recover(study: optuna.Study) -> None:
+    """Give up the trials of processes that died."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state == TrialState.RUNNING and _stale(trial):
+            _give_up(study, trial._trial_id)
 
-    Args:
-        orphans: also slots that nobody took over, because a process died doing so, or because
-            there were more trials than wanted then; for one process at a time.
-    """
-    trials = study.get_trials(deepcopy=False)
-    for place, trial in zip(slots(trials), trials, strict=True):
-        if trial.state == TrialState.RUNNING and _stale(trial) and _give_up(study, trial):
-            study.enqueue_trial({}, user_attrs={"slot": place})
-    if orphans:
-        trials = study.get_trials(deepcopy=False)
-        free: set[int] = set()
-        held: set[int] = set()
-        for place, trial in zip(slots(trials), trials, strict=True):
-            (free if _given_up(trial) else held).add(place)
-        for place in sorted(free - held):
-            if place < plan.slots:
-                study.enqueue_trial({}, user_attrs={"slot": place})
+
+def n_free(study: optuna.Study, plan: StudyPlan) -> int:
+    """How many slots no trial holds."""
+    return plan.slots - len(_holders(study, plan))
 
 
 def ended(study: optuna.Study) -> list[tuple[int, FrozenTrial]]:
     """Slot and trial of those that count: finished, pruned, or failed by themselves."""
     trials = study.get_trials(deepcopy=False)
     placed = zip(slots(trials), trials, strict=True)
-    counted = [(s, t) for s, t in placed if t.state.is_finished() and not _given_up(t)]
+    counted = [(s, t) for s, t in placed if t.state.is_finished() and not given_up(t)]
     return sorted(counted, key=lambda pair: pair[0])
 
 
-def under_way(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that a living process works on, here or elsewhere, or nobody has taken yet."""
-    return [t for t in study.get_trials(deepcopy=False) if not t.state.is_finished()]
+def _holders(study: optuna.Study, plan: StudyPlan) -> dict[int, int]:
+    """The id of the trial that holds a slot, by slot: the oldest that was not given up."""
+    trials = study.get_trials(deepcopy=False)
+    held: dict[int, int] = {}
+    for place, trial in zip(slots(trials), trials, strict=True):
+        if place < plan.slots and trial.state != TrialState.WAITING and not given_up(trial):
+            held.setdefault(place, trial._trial_id)
+    return held
+
+
+def _begin(study: optuna.Study, plan: StudyPlan) -> Trial | None:
+    """A trial of this process in the first free slot, with its parameters; None where all are
+    held."""
+    while True:
+        held = _holders(study, plan)
+        place = next((place for place in range(plan.slots) if place not in held), None)
+        if place is None:
+            return None
+        attributes: dict[str, Any] = {"owner": owner()}
+        trials = study.get_trials(deepcopy=False)
+        if place in slots(trials):
+            attributes["slot"] = place  # that of one who was given up; else its number tells
+        # owner and slot in one step with the trial: killed in between, it would be nobody's
+        made = create_trial(state=TrialState.RUNNING, user_attrs=attributes)
+        trial_id = study._storage.create_new_trial(study._study_id, template_trial=made)
+        if trial_id in _holders(study, plan).values():
+            break
+        _give_up(study, trial_id)  # another worker was quicker
+    study._thread_local.cached_all_trials = None  # as `ask` does
+    trial = Trial(study, trial_id)
+    for name, over in plan.space.items():
+        trial._suggest(name, over)
+    return trial
 
 
 def _attempt(study: optuna.Study, trial: Trial, objective: Objective) -> FrozenTrial | None:
-    """One trial from its parameters to its end; None where it was given to another meanwhile."""
-    with _Alive(study, trial):
-        try:
-            values = objective(trial, trial.params)
-        except optuna.TrialPruned:
-            state, values = TrialState.PRUNED, None
-        except Exception as error:
-            trial.set_user_attr("cause", cause_of(error))
-            state, values = TrialState.FAIL, None
-        except BaseException:  # interrupted: the slot is free again
-            _give_up(study, trial)
-            raise
-        else:
-            state = TrialState.COMPLETE
+    """One trial from its parameters to its end; None where it was given up meanwhile."""
+    values: Sequence[float] | None = None
     try:
-        return study.tell(trial, values, state)
+        with _Alive(study, trial):
+            try:
+                values = objective(trial, trial.params)
+                if any(math.isnan(value) for value in values):
+                    raise UserError("what is to be optimised is not a number")
+                state = TrialState.COMPLETE
+            except optuna.TrialPruned:
+                state = TrialState.PRUNED
+            except (UpdateFinishedTrialError, StorageInternalError):
+                raise
+            except Exception as error:
+                trial.set_user_attr("cause", cause_of(error))
+                state, values = TrialState.FAIL, None
+            except BaseException:  # interrupted: the slot is free again
+                _give_up(study, trial._trial_id)
+                raise
+        done = study.tell(trial, values, state, skip_if_finished=True)
     except UpdateFinishedTrialError:
         return None
+    return None if given_up(done) else done
 
 
 def cause_of(error: Exception) -> str:
@@ -193,34 +218,14 @@ class _Alive:
                 return
 
 
-def _taken(study: optuna.Study) -> list[FrozenTrial]:
-    return [
-        t
-        for t in study.get_trials(deepcopy=False)
-        if not _given_up(t) and t.state != TrialState.WAITING
-    ]
-
-
-def _given_up(trial: FrozenTrial) -> bool:
-    """Whether its process died: what fails by itself has a cause."""
-    return trial.state == TrialState.FAIL and "cause" not in trial.user_attrs
-
-
-def _give_up(study: optuna.Study, trial: Trial | FrozenTrial) -> bool:
-    """Mark a trial as one of a dead process; whether no other process was quicker."""
-    try:
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-    except UpdateFinishedTrialError:
-        return False
-    return True
+def _give_up(study: optuna.Study, trial_id: int) -> None:
+    with suppress(UpdateFinishedTrialError):  # another process was quicker
+        study._storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
 
 def _stale(trial: FrozenTrial) -> bool:
     own = trial.user_attrs.get("owner")
-    if own is None:
-        begun = trial.datetime_start
-        return begun is None or time.time() - begun.timestamp() > UNOWNED
-    return not lives(own, trial.user_attrs.get("seen", 0))
+    return own is None or not lives(own, trial.user_attrs.get("seen", 0))
 
 
 def _changes(before: Any, now: Any, place: str = "") -> list[str]:

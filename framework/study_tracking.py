@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from framework import tracking
 from framework.config import digest
 from framework.errors import UserError
+from framework.experiment import versions
 from framework.ownership import is_mine
 from framework.store import store_uri
 from framework.study import ended
@@ -107,6 +109,8 @@ class StudyLog:
             Metric(watched, value, over, step) for step, value in trial.intermediate_values.items()
         ]
         tracking.log_values(client, child, tracking.flat(run.settings), metrics)
+        content = {"settings": run.settings, "versions": versions()}
+        client.log_dict(child, json.loads(json.dumps(content, default=list)), "trial.json")
         client.set_terminated(child, STATUS[trial.state], end_time=over)
 
     def as_user_error(self) -> AbstractContextManager[None]:

@@ -11,6 +11,7 @@ from framework.store import shown
 
 if TYPE_CHECKING:
     from framework.benchmark import Outcome
+    from framework.reproduction import Reproduction
     from framework.tuning import Tuned
 
 
@@ -130,6 +131,25 @@ def print_tuned(tuned: Tuned) -> None:
     for name, told in tuned.gains().items():
         gained.add_row(name, told)
     print_table(gained)
+
+
+def print_reproduction(run: str, again: Reproduction) -> None:
+    """What differs, and what may be why; one line where nothing does."""
+    if again.holds:
+        arrays = f" and {', '.join(again.arrays)}" if again.arrays else ""
+        typer.echo(f"{run}: reproduced; {len(again.values)} numbers{arrays} are equal to the bit")
+    else:
+        table = new_table("quantity", "recorded", "again")
+        for name in again.differing:
+            pair = again.values.get(name)
+            told = ("", "not the same") if pair is None else (repr(pair[0]), repr(pair[1]))
+            table.add_row(name, *told)
+        print_table(table)
+        typer.echo(f"{run}: NOT reproduced; {len(again.differing)} quantities differ")
+    for name, (then, now) in again.changed.items():
+        typer.echo(f"  not as it was: {name} {then} -> {now}")
+    if not again.holds and not again.changed:
+        typer.echo("  code, data and versions are as they were: the processor may differ")
 
 
 def _spoken(value: Any) -> str:

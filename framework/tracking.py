@@ -113,36 +113,55 @@ def log_benchmark(
         return log.parent
 
 
-def artifacts_of(run_id: str, runs: Path) -> Path:
-    """The files of a logged cell (run.json, checkpoints, ...), copied below ``runs/downloads``.
+@dataclass(frozen=True)
+class Recorded:
+    """What MLflow holds of one run.
+
+    Attributes:
+        kind: ``cell`` of a benchmark, or ``trial`` of a tuning.
+        folder: its files (run.json, checkpoints, ...).
+    """
+
+    kind: str
+    folder: Path
+    metrics: dict[str, float]
+
+
+def recorded(run_id: str, runs: Path, *kinds: str) -> Recorded:
+    """A finished cell or trial, its files copied below ``runs/downloads``.
+
+    Args:
+        kinds: what is wanted; both where none is named.
 
     Raises:
-        UserError: the store has no such run, or it is not the run of a finished cell.
+        UserError: the store has no such run, or it is of another kind or did not finish.
     """
     uri = store_uri(runs)
     store.require_something_tracked(runs)
+    kinds = kinds or ("cell", "trial")
     target = runs / "downloads" / run_id
-    if (target / "run.json").exists():
-        return target
     with as_user_error(uri, "check the store and MLFLOW_TRACKING_URI"):
         client = MlflowClient(uri)
         try:
-            tags = client.get_run(run_id).data.tags
+            run = client.get_run(run_id)
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             raise UserError(
                 f"'{run_id}' is no run in {store.shown(uri)}; copy a run id from `phasezoo ui`"
             ) from None
-        if tags.get("kind") != "cell" or "failure" in tags:
-            what = "failed" if "failure" in tags else "is not the run of one cell"
-            raise UserError(f"run '{run_id}' {what}; give a finished child of a benchmark")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            files = Path(scratch, "files")
-            files.mkdir()
-            Path(client.download_artifacts(run_id, "", str(files))).replace(target)
-    return target
+        kind, status = run.data.tags.get("kind", "stranger"), run.info.status
+        if kind not in kinds or status != "FINISHED":
+            what = f"has ended as {status}" if kind in kinds else f"is a {kind}"
+            wanted = "cell of a benchmark" + (", or trial of a study" if "trial" in kinds else "")
+            raise UserError(f"run '{run_id}' {what}; give a finished child: {wanted}")
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                files = Path(scratch, "files")
+                files.mkdir()
+                Path(client.download_artifacts(run_id, "", str(files))).replace(target)
+    return Recorded(kind, target, dict(run.data.metrics))
 
 
 @dataclass(frozen=True)
@@ -382,8 +401,10 @@ def register_winner(log: Log, name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    model = source.removeprefix("models:/")
-    client.create_model_version(name, source, log.parent, model_id=model)
+    model = client.get_logged_model(source.removeprefix("models:/"))
+    # by its place: a model's URI would be looked for in the store that is MLflow's default
+    where = model.artifact_location
+    client.create_model_version(name, where, log.parent, model_id=model.model_id)
     client.set_tag(log.parent, "registered", f"{name} {source}")
 
 

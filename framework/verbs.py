@@ -293,12 +293,12 @@ def _task(pattern: str | None, candidates: str | Path | None, strict: bool) -> d
 
 def _opened(model: str, runs: Path) -> SavedRun:
     """The finished run that stands where an encoder's name could."""
-    from framework.saved import is_run
+    from framework.saved import is_mlflow_id, is_run
 
     try:
         return _saved(model, runs)
     except UserError:
-        if is_run(model, runs) or _is_mlflow_id(model):
+        if is_run(model, runs) or is_mlflow_id(model):
             raise
         hint = nearest(model, ENCODERS.names())
         raise UserError(
@@ -307,20 +307,16 @@ def _opened(model: str, runs: Path) -> SavedRun:
 
 
 def _saved(run: str, runs: Path) -> SavedRun:
-    from framework.saved import SavedRun, find_run
+    from framework.saved import SavedRun, find_run, is_mlflow_id
 
     try:
         return SavedRun.open(find_run(run, runs))
     except UserError:
-        if not _is_mlflow_id(run):
+        if not is_mlflow_id(run):
             raise
     from framework import tracking
 
-    return SavedRun.open(tracking.artifacts_of(run, runs))
-
-
-def _is_mlflow_id(text: str) -> bool:
-    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
+    return SavedRun.open(tracking.recorded(run, runs, "cell").folder)
 
 
 def _where(items: xr.Dataset, reported: bool) -> np.ndarray:

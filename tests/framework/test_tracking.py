@@ -352,8 +352,8 @@ class TestNothingTwice:
         assert child.data.params["seed"] == str(broken.seed)
         assert len(children) == 6
         assert client_of(runs).get_run(parent).info.status == "FAILED"
-        with pytest.raises(UserError, match="failed"):
-            tracking.artifacts_of(child.info.run_id, runs)
+        with pytest.raises(UserError, match="has ended as FAILED"):
+            tracking.recorded(child.info.run_id, runs).folder
 
         shutil.move(tmp_path / "later", broken.folder(runs))
         assert tracking.log_benchmark(experiment, complete, runs) == parent
@@ -423,7 +423,7 @@ class TestArtifacts:
         child = child_of(tracked, "autoencoder", 0)
         cell = read_cell(runs / "cells" / child.data.tags["cell"])
         for _ in range(2):  # downloaded, then from the copy
-            saved = SavedRun.open(tracking.artifacts_of(child.info.run_id, runs))
+            saved = SavedRun.open(tracking.recorded(child.info.run_id, runs).folder)
             scores = saved.score(list(outcome.results["candidate"].values[:5]))
             np.testing.assert_allclose(scores, cell["score"].values[:5], rtol=1e-5)
 
@@ -434,15 +434,15 @@ class TestArtifacts:
     @pytest.mark.parametrize("run_id", ["0" * 32, "nonsense", "../cells"])
     def test_an_unknown_run_is_named(self, tracked: tuple[Path, Outcome], run_id: str) -> None:
         with pytest.raises(UserError, match=f"'{run_id}' is no run"):
-            tracking.artifacts_of(run_id, tracked[0])
+            tracking.recorded(run_id, tracked[0]).folder
 
     def test_a_benchmark_is_no_cell(self, tracked: tuple[Path, Outcome]) -> None:
-        with pytest.raises(UserError, match="child of a benchmark"):
-            tracking.artifacts_of(tracked[1].tracked, tracked[0])
+        with pytest.raises(UserError, match="is a benchmark; give a finished child"):
+            tracking.recorded(tracked[1].tracked, tracked[0])
 
     def test_a_folder_without_store_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nothing is tracked"):
-            tracking.artifacts_of("0" * 32, tmp_path)
+            tracking.recorded("0" * 32, tmp_path).folder
         assert not list(tmp_path.iterdir())
 
 
@@ -492,7 +492,7 @@ class TestTheInterface:
             assert len(children_of(runs, parent)) == 6
             assert capfd.readouterr() == ("", "")
             child = children_of(runs, parent)[0]
-            assert (tracking.artifacts_of(child.info.run_id, runs) / "run.json").exists()
+            assert (tracking.recorded(child.info.run_id, runs).folder / "run.json").exists()
             with pytest.raises(UserError, match=f"open {address}"):
                 store.ui_command(runs, port)
         finally:
