@@ -32,6 +32,12 @@ def is_mine(owner: dict[str, Any]) -> bool:
     return (owner["host"], owner["command"]) == (socket.gethostname(), os.getpid())
 
 
+def is_me(owner: dict[str, Any]) -> bool:
+    """Whether it is this process itself."""
+    pid = os.getpid()
+    return (owner["host"], owner["pid"], owner["begun"]) == (socket.gethostname(), pid, _begun(pid))
+
+
 def lives(owner: dict[str, Any], seen: float) -> bool:
     """Whether a process lives: on this machine it is looked up, elsewhere it must have been seen.
 

@@ -29,7 +29,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from framework.errors import UserError
-from framework.ownership import HEARTBEAT, lives, owner
+from framework.ownership import HEARTBEAT, is_me, lives, owner
 from framework.sampling import BySlot, StudyPlan, given_up, pruner, slots
 from framework.store import shown
 from framework.study_storage import open_storage, usable
@@ -50,18 +50,19 @@ def open_study(plan: StudyPlan) -> optuna.Study:
         both = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
         directions = [both[up] for up in plan.maximise]
         try:
-            study = optuna.create_study(
-                storage=storage, study_name=plan.name, directions=directions
-            )
-            study.set_user_attr("content", plan.content)
-        except DuplicatedStudyError:
+            study = optuna.load_study(study_name=plan.name, storage=storage)
+        except KeyError:
+            with suppress(DuplicatedStudyError):  # another process was quicker
+                optuna.create_study(storage=storage, study_name=plan.name, directions=directions)
             study = optuna.load_study(study_name=plan.name, storage=storage)
         study.sampler = BySlot(plan)
         study.pruner = pruner(plan.pruner)
         stands = study.user_attrs.get("content")
-    if stands is None:  # killed between the two lines above
-        study.set_user_attr("content", plan.content)
-    elif changed := _changes(stands, json.loads(json.dumps(plan.content, default=list))):
+        if stands is None:
+            study.set_user_attr("content", plan.content)
+    if stands is not None and (
+        changed := _changes(stands, json.loads(json.dumps(plan.content, default=list)))
+    ):
         raise UserError(
             f"study '{plan.name}' in {shown(plan.storage)} was begun with other settings, and its "
             "trials cannot be compared with new ones:\n  " + "\n  ".join(changed) + "\n"
@@ -105,7 +106,7 @@ def _go_on(deadline: float | None) -> bool:
 
 
 def recover(study: optuna.Study) -> None:
-    """Give up the trials of processes that died."""
+    """Give up the trials of processes that died; called between two trials of this one."""
     for trial in study.get_trials(deepcopy=False):
         if trial.state == TrialState.RUNNING and _stale(trial):
             _give_up(study, trial._trial_id)
@@ -152,10 +153,14 @@ def _begin(study: optuna.Study, plan: StudyPlan) -> Trial | None:
         if trial_id in _holders(study, plan).values():
             break
         _give_up(study, trial_id)  # another worker was quicker
-    study._thread_local.cached_all_trials = None  # as `ask` does
-    trial = Trial(study, trial_id)
-    for name, over in plan.space.items():
-        trial._suggest(name, over)
+    try:  # what follows is `Study.ask`
+        study._thread_local.cached_all_trials = None
+        trial = Trial(study, trial_id)
+        for name, over in plan.space.items():
+            trial._suggest(name, over)
+    except BaseException:
+        _give_up(study, trial_id)
+        raise
     return trial
 
 
@@ -225,7 +230,9 @@ def _give_up(study: optuna.Study, trial_id: int) -> None:
 
 def _stale(trial: FrozenTrial) -> bool:
     own = trial.user_attrs.get("owner")
-    return own is None or not lives(own, trial.user_attrs.get("seen", 0))
+    if own is None or is_me(own):  # left by a storage that failed in the middle
+        return True
+    return not lives(own, trial.user_attrs.get("seen", 0))
 
 
 def _changes(before: Any, now: Any, place: str = "") -> list[str]:
