@@ -1,145 +1,134 @@
 """The MLflow UI, as `phasezoo ui` opens it, seen by a real browser."""
 
+from __future__ import annotations
+
 import json
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from framework.benchmark import benchmark
 from framework.config import experiment_from
+from framework.tuning import tune
+from tests.browser import (
+    AVAILABLE,
+    ask,
+    chromium,
+    draws_a_figure,
+    expand,
+    runs_table,
+    served,
+    shows,
+    shows_not,
+)
+from tests.conftest import REPORTED, tiny
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        not (shutil.which("chromium") and shutil.which("chromedriver")),
-        reason="no chromium with chromedriver (Debian: chromium, chromium-driver)",
+        not AVAILABLE, reason="no chromium with chromedriver (Debian: chromium, chromium-driver)"
     ),
 ]
 
-WAIT = 60
-
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The address of a UI over a small tracked benchmark."""
-    runs = tmp_path_factory.mktemp("browser") / "runs"
-    experiment = experiment_from(
-        {
-            "name": "seen_in_a_browser",
-            "dataset": "oqmd_icsd",
-            "task": {"name": "plausibility", "candidates": {"name": "pattern", "contains": ["Li"]}},
-            "splits": ["random"],
-            "seeds": [0],
-            "encoders": ["element_frequency", "input_norm"],
-            "resamples": 100,
-        },
-        where="test",
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a UI over a small tracked benchmark and a study."""
+    folder = tmp_path_factory.mktemp("browser")
+    sets = folder / "sets.txt"
+    sets.write_text("\n".join(REPORTED) + "\n", encoding="utf-8")
+    data = {"name": "file", "path": str(sets)}
+    seen = tiny(
+        name="seen_in_a_browser", dataset=data, encoders=["element_frequency", "input_norm"]
     )
-    benchmark(experiment, runs, track=True, progress=False)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "framework", "ui", "--runs", str(runs), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(WAIT * 2):
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.5)
+    benchmark(experiment_from(seen, where="test"), folder / "runs", track=True, progress=False)
+    searched = tiny(
+        name="searched",
+        dataset=data,
+        encoders=["pca"],
+        validation_fraction=0.3,
+        tuning={"trials": 5},
+    )
+    tune(experiment_from(searched, where="test"), folder / "runs", progress=False)
+    with served(folder / "runs") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    from selenium.webdriver import Chrome, ChromeOptions
-    from selenium.webdriver.chrome.service import Service
-
-    options = ChromeOptions()
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (
-        "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync "
-        "disable-background-networking disable-component-update window-size=1700,1100 "
-        f"user-data-dir={profile}"
-    ).split():
-        options.add_argument(f"--{flag}")
-    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-def shows(browser, *texts):
-    """Wait until a page shows all of these texts."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    def seen(driver):
-        body = driver.find_element(By.TAG_NAME, "body").text
-        return all(text in body for text in texts)
-
-    WebDriverWait(browser, WAIT, ignored_exceptions=(Exception,)).until(
-        seen, f"not all of {texts} are on {browser.current_url}"
-    )
-
-
-def ask(site, call, content):
-    request = urllib.request.Request(
-        f"{site}/api/2.0/mlflow/{call}",
-        data=json.dumps(content).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+def browser() -> Iterator[Any]:
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
-def child(site):
-    """Experiment id and run id of the cell of element_frequency."""
+def number(site: str) -> str:
+    """The id of the MLflow experiment."""
     experiments = ask(site, "experiments/search", {"max_results": 10})["experiments"]
-    number = next(e["experiment_id"] for e in experiments if e["name"] == "plausibility")
-    query = {"experiment_ids": [number], "filter": "tags.encoder = 'element_frequency'"}
-    runs = ask(site, "runs/search", query)["runs"]
-    assert len(runs) == 1
-    return number, runs[0]["info"]["run_id"]
+    return str(next(e["experiment_id"] for e in experiments if e["name"] == "plausibility"))
 
 
-def test_the_runs_table_shows_the_benchmark_and_its_children(site, browser, child):
-    from selenium.webdriver.common.by import By
+def found(site: str, number: str, search: str) -> list[str]:
+    """Ids of the runs that a filter finds."""
+    runs = ask(site, "runs/search", {"experiment_ids": [number], "filter": search})["runs"]
+    return [run["info"]["run_id"] for run in runs]
 
-    browser.get(f"{site}/#/experiments/{child[0]}/runs")
+
+def test_the_runs_table_shows_benchmark_and_study_with_their_children(
+    site: str, browser: Any, number: str
+) -> None:
+    browser.get(runs_table(site, number, "tags.kind = 'benchmark'"))
     shows(browser, "seen_in_a_browser")
-    browser.find_element(
-        By.CSS_SELECTOR, "[data-testid='expander-button'], .ag-cell button"
-    ).click()
-    shows(browser, "element_frequency", "input_norm")
+    browser.get(runs_table(site, number))
+    shows(browser, "seen_in_a_browser", "searched")
+    expand(browser)  # the later one: the study
+    shows(browser, "pca trial 0", "pca trial 4")
 
 
-def test_a_run_shows_its_metrics_tags_parent_and_data_set(site, browser, child):
-    browser.get(f"{site}/#/experiments/{child[0]}/runs/{child[1]}")
-    shows(browser, "holdout/auroc", "holdout/auroc_low", "seen_in_a_browser", "oqmd_icsd")
-    shows(browser, "config_digest", "git_commit", "split", "audit")
+def test_a_filter_by_tag_leaves_what_carries_it(site: str, browser: Any, number: str) -> None:
+    browser.get(runs_table(site, number, "tags.kind = 'cell' and tags.encoder = 'input_norm'"))
+    shows(browser, "input_norm random 0")
+    shows_not(browser, "element_frequency random 0", "pca trial 0")
 
 
-def test_a_run_shows_its_figures(site, browser, child):
-    browser.get(
-        f"{site}/#/experiments/{child[0]}/runs/{child[1]}/artifacts/figures/ranking_curve.png"
-    )
+def test_two_runs_stand_side_by_side(site: str, browser: Any, number: str) -> None:
+    both = found(site, number, "tags.kind = 'cell' and tags.study = 'seen_in_a_browser'")
+    assert len(both) == 2
+    pair = f"runs={quote(json.dumps(both))}&experiments={quote(json.dumps([number]))}"
+    browser.get(f"{site}/#/compare-runs?{pair}")
+    shows(browser, "element_frequency random 0", "input_norm random 0", "holdout/auroc")
+
+
+def test_a_run_shows_its_metrics_tags_parent_and_data_set(
+    site: str, browser: Any, number: str
+) -> None:
+    (run,) = found(site, number, "tags.encoder = 'element_frequency' and tags.kind = 'cell'")
+    browser.get(f"{site}/#/experiments/{number}/runs/{run}")
+    shows(browser, "holdout/auroc", "holdout/auroc_low", "seen_in_a_browser", "config_digest")
+    shows(browser, "git_commit", "split", "audit")
+
+
+def test_a_run_shows_its_figures(site: str, browser: Any, number: str) -> None:
+    (run,) = found(site, number, "tags.encoder = 'element_frequency' and tags.kind = 'cell'")
+    artifacts = f"{site}/#/experiments/{number}/runs/{run}/artifacts"
+    browser.get(f"{artifacts}/figures/ranking_curve.png")
     shows(browser, "ranking_curve.png", "audit.png", "run.json")
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
+    draws_a_figure(browser)
 
-    def drawn(driver):
-        images = driver.find_elements(By.CSS_SELECTOR, "img, canvas, .image-outer-container *")
-        return any(i.size["width"] > 300 and i.size["height"] > 200 for i in images)
 
-    WebDriverWait(browser, WAIT).until(drawn, "the figure is not drawn")
+def test_a_study_shows_its_figures_and_its_table(site: str, browser: Any, number: str) -> None:
+    (study,) = found(site, number, "tags.kind = 'study'")
+    browser.get(f"{site}/#/experiments/{number}/runs/{study}/artifacts/figures/history.png")
+    shows(browser, "history.png", "slice.png", "parallel_coordinates.png", "importances.png")
+    draws_a_figure(browser)
+    browser.get(f"{site}/#/experiments/{number}/runs/{study}")
+    shows(browser, "tuned - default", "best/validation/auroc", "best_trial")
+
+
+def test_a_trial_shows_what_was_tried(site: str, browser: Any, number: str) -> None:
+    trials = found(site, number, "tags.kind = 'trial'")
+    assert len(trials) == 5
+    browser.get(f"{site}/#/experiments/{number}/runs/{trials[0]}")
+    shows(browser, "validation/auroc", "encoder.latent_dim", "worker", "slot")
