@@ -68,12 +68,17 @@ def read_cif(text: str) -> Cif:
     Raises:
         ValueError: it is none that can be used; the message is the reason.
     """
+    if not re.search(r"^\s*data_", text, re.IGNORECASE | re.MULTILINE):
+        raise ValueError("not a CIF: it has no line 'data_...'")
+
     from pymatgen.io.cif import CifParser
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters of them is checked here
         try:
             parser = CifParser.from_str(text, check_cif=False)
+        except ZeroDivisionError:  # how pymatgen meets tags without rows
+            raise ValueError("no atoms: a loop_ of the CIF holds no values") from None
         except Exception as error:  # text that is no CIF fails in many ways
             raise ValueError(f"not a CIF ({_first_line(error)})") from None
         block = _check_block(parser.as_dict())

@@ -198,7 +198,7 @@ def _frames(lattice: np.ndarray) -> np.ndarray:
     Columns are c*, b*, a*, upper triangular: a squared length is a sum of three squares, of which
     one depends on l, and no digits cancel in skew cells.
     """
-    return np.linalg.qr(np.linalg.inv(lattice)[:, :, ::-1], mode="r")
+    return np.asarray(np.linalg.qr(np.linalg.inv(lattice)[:, :, ::-1], mode="r"))
 
 
 def _reflections(

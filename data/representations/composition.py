@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Self
 
@@ -111,7 +112,10 @@ def reduced_formula(
 
     from pymatgen.core import Composition as Formula
 
-    return Formula({SYMBOLS[z]: int(n) for z, n in zip(present, best, strict=True)}).reduced_formula
+    with warnings.catch_warnings():  # noble gases have no electronegativity to be sorted by
+        warnings.simplefilter("ignore", UserWarning)
+        amounts = {SYMBOLS[z]: int(n) for z, n in zip(present, best, strict=True)}
+        return Formula(amounts).reduced_formula
 
 
 def _whole(shares: np.ndarray, total: int) -> np.ndarray:
