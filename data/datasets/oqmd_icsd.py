@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import xarray as xr
+
+from data.crystals import Crystals
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -28,12 +29,4 @@ def oqmd_icsd() -> xr.Dataset:
 
 def structure(ds: xr.Dataset, i: int) -> Structure:
     """The crystal structure of material i."""
-    from pymatgen.core import Lattice, Structure
-
-    end = int(ds["n_sites"].values[: i + 1].sum(dtype=np.int64))
-    sites = slice(end - int(ds["n_sites"].values[i]), end)
-    return Structure(
-        Lattice(ds["lattice"].values[i]),
-        ds["atomic_number"].values[sites].tolist(),
-        ds["fractional_coordinates"].values[sites],
-    )
+    return Crystals.from_dataset(ds).structure(i)
