@@ -95,9 +95,8 @@ class Tuned:
         if self.outcome is None or self.outcome.results is None:
             return ""
         cube = self.outcome.results
-        lines = [results.to_markdown(results.leaderboard(cube), cube)]
-        lines += [f"- {name}: tuned - default = {told}" for name, told in self.gains().items()]
-        return "\n".join(lines)
+        lines = [f"- {name}: tuned - default = {told}" for name, told in self.gains().items()]
+        return "\n".join([*lines, "", results.to_markdown(results.leaderboard(cube), cube)])
 
     def gains(self) -> dict[str, str]:
         """The differences in words."""

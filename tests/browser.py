@@ -62,6 +62,12 @@ def chromium(width: int = 1700, height: int = 1100) -> Iterator[Any]:
             driver.quit()
 
 
+def visit(driver: Any, address: str) -> None:
+    """Load a page anew, not only its fragment. The UI remembers the last filter of a table."""
+    driver.get("about:blank")
+    driver.get(address)
+
+
 def until(driver: Any, condition: Any, failure: str) -> Any:
     """Wait until a condition of the page holds."""
     from selenium.webdriver.support.ui import WebDriverWait

@@ -23,6 +23,7 @@ from tests.browser import (
     served,
     shows,
     shows_not,
+    visit,
 )
 from tests.conftest import REPORTED, tiny
 
@@ -79,16 +80,17 @@ def found(site: str, number: str, search: str) -> list[str]:
 def test_the_runs_table_shows_benchmark_and_study_with_their_children(
     site: str, browser: Any, number: str
 ) -> None:
-    browser.get(runs_table(site, number, "tags.kind = 'benchmark'"))
-    shows(browser, "seen_in_a_browser")
-    browser.get(runs_table(site, number))
+    visit(browser, runs_table(site, number))
     shows(browser, "seen_in_a_browser", "searched")
-    expand(browser)  # the later one: the study
+    visit(browser, runs_table(site, number, "tags.kind = 'trial'"))
+    shows(browser, "searched")
+    expand(browser)
     shows(browser, "pca trial 0", "pca trial 4")
 
 
 def test_a_filter_by_tag_leaves_what_carries_it(site: str, browser: Any, number: str) -> None:
-    browser.get(runs_table(site, number, "tags.kind = 'cell' and tags.encoder = 'input_norm'"))
+    visit(browser, runs_table(site, number, "tags.kind = 'cell' and tags.encoder = 'input_norm'"))
+    expand(browser)
     shows(browser, "input_norm random 0")
     shows_not(browser, "element_frequency random 0", "pca trial 0")
 
@@ -97,7 +99,7 @@ def test_two_runs_stand_side_by_side(site: str, browser: Any, number: str) -> No
     both = found(site, number, "tags.kind = 'cell' and tags.study = 'seen_in_a_browser'")
     assert len(both) == 2
     pair = f"runs={quote(json.dumps(both))}&experiments={quote(json.dumps([number]))}"
-    browser.get(f"{site}/#/compare-runs?{pair}")
+    visit(browser, f"{site}/#/compare-runs?{pair}")
     shows(browser, "element_frequency random 0", "input_norm random 0", "holdout/auroc")
 
 
@@ -105,7 +107,7 @@ def test_a_run_shows_its_metrics_tags_parent_and_data_set(
     site: str, browser: Any, number: str
 ) -> None:
     (run,) = found(site, number, "tags.encoder = 'element_frequency' and tags.kind = 'cell'")
-    browser.get(f"{site}/#/experiments/{number}/runs/{run}")
+    visit(browser, f"{site}/#/experiments/{number}/runs/{run}")
     shows(browser, "holdout/auroc", "holdout/auroc_low", "seen_in_a_browser", "config_digest")
     shows(browser, "git_commit", "split", "audit")
 
@@ -113,22 +115,22 @@ def test_a_run_shows_its_metrics_tags_parent_and_data_set(
 def test_a_run_shows_its_figures(site: str, browser: Any, number: str) -> None:
     (run,) = found(site, number, "tags.encoder = 'element_frequency' and tags.kind = 'cell'")
     artifacts = f"{site}/#/experiments/{number}/runs/{run}/artifacts"
-    browser.get(f"{artifacts}/figures/ranking_curve.png")
+    visit(browser, f"{artifacts}/figures/ranking_curve.png")
     shows(browser, "ranking_curve.png", "audit.png", "run.json")
     draws_a_figure(browser)
 
 
 def test_a_study_shows_its_figures_and_its_table(site: str, browser: Any, number: str) -> None:
     (study,) = found(site, number, "tags.kind = 'study'")
-    browser.get(f"{site}/#/experiments/{number}/runs/{study}/artifacts/figures/history.png")
+    visit(browser, f"{site}/#/experiments/{number}/runs/{study}/artifacts/figures/history.png")
     shows(browser, "history.png", "slice.png", "parallel_coordinates.png", "importances.png")
     draws_a_figure(browser)
-    browser.get(f"{site}/#/experiments/{number}/runs/{study}")
+    visit(browser, f"{site}/#/experiments/{number}/runs/{study}")
     shows(browser, "tuned - default", "best/validation/auroc", "best_trial")
 
 
 def test_a_trial_shows_what_was_tried(site: str, browser: Any, number: str) -> None:
     trials = found(site, number, "tags.kind = 'trial'")
     assert len(trials) == 5
-    browser.get(f"{site}/#/experiments/{number}/runs/{trials[0]}")
+    visit(browser, f"{site}/#/experiments/{number}/runs/{trials[0]}")
     shows(browser, "validation/auroc", "encoder.latent_dim", "worker", "slot")
