@@ -10,6 +10,7 @@ import math
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,11 @@ def curve(trial: optuna.Trial, params: dict[str, Any]) -> Sequence[float]:
         if trial.should_prune():
             raise optuna.TrialPruned
     return (height,)
+
+
+def height(trial: optuna.Trial, params: dict[str, Any]) -> Sequence[float]:
+    """The same without steps: a database is slow to write them."""
+    return (params["n"] - params["x"] ** 2,)
 
 
 @dataclass(frozen=True)
@@ -117,3 +123,30 @@ def sequence(plan: StudyPlan) -> list[tuple[Any, ...]]:
         (place, trial.state.name, trial.params, trial.values, trial.intermediate_values)
         for place, trial in ended(open_study(plan))
     ]
+
+
+@dataclass(frozen=True)
+class DiesOnce:
+    """Waits for its fellows, then kills the first process that comes here."""
+
+    folder: Path
+    workers: int
+
+    def __call__(self, trial: optuna.Trial, params: dict[str, Any]) -> Sequence[float]:
+        (self.folder / f"worker-{os.getpid()}").touch()
+        give_up = time.monotonic() + 60
+        while len([*self.folder.glob("worker-*")]) < self.workers and time.monotonic() < give_up:
+            time.sleep(0.02)
+        try:
+            (self.folder / "killed").touch(exist_ok=False)
+        except FileExistsError:
+            time.sleep(0.1)  # so that every worker gets some
+            return height(trial, params)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def dies(trial: optuna.Trial, params: dict[str, Any]) -> Sequence[float]:
+    """An objective that nobody survives."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
