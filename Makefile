@@ -43,6 +43,9 @@ ui: $(READY) ## open the MLflow UI on this machine
 readme: $(READY) ## write the README's tables and figures from the last benchmark
 	.venv/bin/python docs/build_readme.py
 
+screenshots: $(READY) ## take the README's pictures of the MLflow UI from the last runs
+	.venv/bin/python -m docs.take_screenshots
+
 lock: ## pin what pyproject.toml asks for into requirements.lock
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet ".[dev]"
@@ -53,4 +56,4 @@ lock: ## pin what pyproject.toml asks for into requirements.lock
 clean: ## remove .venv and caches; results in runs/ stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help setup benchmark test lint format ui readme lock clean
+.PHONY: help setup benchmark test lint format ui readme screenshots lock clean

@@ -1,10 +1,13 @@
 """Every command of the README is run, in order, as a reader would."""
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -34,7 +37,8 @@ def reader(tmp_path_factory):
     (folder / "my_candidates.txt").write_text("Li Sn S Cl\nLi-Mg-O-N\nLi,Zn,Se,I\n")
     fields = (ROOT / "docs" / "my_fields.csv").read_text()
     (folder / "my_fields.csv").write_text(fields)
-    (folder / "my_benchmark.yaml").write_text(blocks("yaml")[0])
+    for block in blocks("yaml"):
+        (folder / block.split()[1]).write_text(block)
     (folder / "zoo" / "encoders" / "shallow.py").write_text(blocks("python")[0])
     return folder
 
@@ -73,6 +77,29 @@ def test_a_command_of_the_readme_works(command, reader):
         assert len(lines) > 1
     if "audit" in arguments:
         assert "collapsed" in done.stdout
+    if "reproduce" in arguments:
+        assert "equal to the bit" in done.stdout
+    if "tune" in arguments:
+        assert "tuned - default" in done.stdout
+
+
+def test_the_dashboard_shows_the_study(reader):
+    """After the commands above, as `optuna-dashboard` in the text."""
+    (name,) = re.findall(r"`optuna-dashboard (\S+)`", README)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("optuna-dashboard"), name, "--port", str(port)]
+    with subprocess.Popen(command, cwd=reader, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stderr:
+                if "Listening" in line:
+                    break
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies") as answer:
+                studies = json.load(answer)["study_summaries"]
+        finally:
+            process.terminate()
+    assert [study["study_name"] for study in studies] == ["my_tuning/autoencoder"]
 
 
 def test_the_notebook_lines_work(reader):

@@ -52,7 +52,7 @@ def test_training_through_the_framework_costs_little_more_than_a_bare_loop(refer
     the curves, and starts a Lightning trainer.
     """
     component, samples, split = reference
-    settings = {**component["parameters"], "epochs": 2}
+    settings = {**component["parameters"], "epochs": 1}
     train = samples.take(split.train)
     n_pairs = len(train) * train.n_views
     trained = {}
@@ -185,13 +185,14 @@ def test_the_listing_of_models_answers_before_torch_is_imported(capsys):
 
 
 def test_an_unchanged_benchmark_is_not_computed_again(tmp_path, capsys):
-    """Goal a twentieth, for the shipped benchmark: its two neural encoders, once each, measured.
+    """Goal a twentieth, for the shipped benchmark: its reference, once, measured with a fifth of
+    its epochs.
 
     The second run is the start of Python, torch and Lightning, whatever the benchmark's size, so
-    the ratio grows with it. The shipped one trains each of the two for every split and seed;
-    the time of its other six encoders, and of reading their results, is left out.
+    the ratio grows with it. The shipped one trains the reference for every split and seed; the
+    time of the other epochs and encoders, and of reading their results, is left out.
     """
-    encoders = [c for c in SHIPPED.encoders if c.name in ("phase_field_vae", "autoencoder")]
+    encoders = [Component(name="phase_field_vae", parameters={"epochs": 4})]
     part = {"encoders": encoders, "splits": SHIPPED.splits[:1], "seeds": SHIPPED.seeds[:1]}
     path = tmp_path / "part.yaml"
     path.write_text(SHIPPED.model_copy(update=part).to_yaml())
@@ -202,16 +203,16 @@ def test_an_unchanged_benchmark_is_not_computed_again(tmp_path, capsys):
     (again,) = _medians(2, lambda: said.append(_process(*command)))
 
     for output in said:
-        assert "0 computed, 2 stood already" in output
+        assert "0 computed, 1 stood already" in output
     repeats = len(SHIPPED.splits) * len(SHIPPED.seeds)
     whole = again + repeats * (first - again)
     with capsys.disabled():
         print(
-            f"\nbenchmark of 2 runs {first:.1f} s, again {again:.1f} s: 1/{first / again:.1f}; "
-            f"scaled to the shipped {repeats} x 2 such runs, {whole:.0f} s: 1/{whole / again:.0f}"
+            f"\nbenchmark of a run {first:.1f} s, again {again:.1f} s: 1/{first / again:.1f}; "
+            f"scaled to the shipped {repeats} such runs, {whole:.0f} s: 1/{whole / again:.0f}"
         )
-    assert first / again > 3
-    assert whole / again > 15
+    assert first / again > 1.5
+    assert whole / again > 6
 
 
 def _seconds(function: Callable[[], object]) -> float:
