@@ -73,7 +73,10 @@ def open_storage(storage: str) -> BaseStorage:
 
 
 def _database(url: str) -> BaseStorage:
-    address = make_url(url)
+    try:
+        address = make_url(url)
+    except ValueError as error:
+        raise UserError(f"--storage {shown(url)}: is no address ({error})") from None
     if address.get_backend_name() == "sqlite" and address.database in (None, "", ":memory:"):
         raise UserError(
             f"--storage {url}: is a database in memory, which ends with each process; name a file, "
@@ -166,7 +169,7 @@ def _require_journal(path: Path) -> None:
 
 def _damaged(path: Path, error: Exception) -> UserError:
     line = _damaged_line(path)
-    what = f"line {line} is damaged" if line else "lines are missing, or in another order"
+    what = f"line {line} is damaged" if line else "a line does not fit the others"
     return UserError(
         f"{path}: {what} ({type(error).__name__}); nothing was changed; "
         "take a damaged line out of a copy and put the copy in its place, or move the file away "
