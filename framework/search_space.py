@@ -68,9 +68,13 @@ def _distribution(parameter: Parameter, wanted: dict[str, Any], place: str) -> B
     """The range or the choices that an experiment gives for one setting."""
     if set(wanted) == {"choices"} and isinstance(wanted["choices"], list) and wanted["choices"]:
         try:
-            return CategoricalDistribution([told(parameter.checked(v)) for v in wanted["choices"]])
+            choices = [told(parameter.checked(value)) for value in wanted["choices"]]
         except ValueError as error:
             raise UserError(f"{place}.choices: {error}") from None
+        for choice in choices:
+            if choices.count(choice) > 1:
+                raise UserError(f"{place}.choices: {choice} stands twice; name it once")
+        return CategoricalDistribution(choices)
     marker = parameter.marker
     if (
         not isinstance(marker, Int | Float)
