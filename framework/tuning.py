@@ -26,7 +26,7 @@ from framework.crew import work_through
 from framework.encoder import Encoder
 from framework.errors import UserError, nearest
 from framework.experiment import Fit, Progress, fit
-from framework.plan import Run, plan
+from framework.plan import Run, divided, plan
 from framework.registry import ENCODERS
 from framework.sampling import REPORTS, StudyPlan, grid
 from framework.search_space import meant, moved_into, plain, search_space, told
@@ -220,6 +220,11 @@ def prepare(
     if experiment.validation_fraction == 0:
         raise UserError(f"{prefix}validation_fraction: is 0, and settings are chosen on validation")
     base = runs_of_defaults[0]
+    if not len(divided(base.settings)[1].validation):
+        raise UserError(
+            f"{prefix}validation_fraction: leaves no field to choose settings on; raise it, or "
+            "bring more fields"
+        )
     defaults = base.settings["encoder"]["parameters"]
     space, held = search_space(component, tuning.space, f"{prefix}tuning.space")
     pruner = tuning.pruner or ("median" if len(tuning.objectives) == 1 else "none")
