@@ -24,7 +24,7 @@ from framework.components import resolved
 from framework.config import Component, Experiment, Tuning
 from framework.crew import work_through
 from framework.encoder import Encoder
-from framework.errors import UserError, nearest
+from framework.errors import UserError, nearest, placed
 from framework.experiment import Fit, Progress, fit
 from framework.plan import Run, divided, plan
 from framework.registry import ENCODERS
@@ -246,7 +246,8 @@ def prepare(
         seed=tuning.seed,
     )
     if tuning.sampler == "grid":
-        grid(space)
+        with placed(f"{prefix}tuning.sampler"):
+            grid(space)
     base = replace(base, settings=_with(base.settings, held))
     return Search(experiment, tuning, component, base, study, folder)
 
