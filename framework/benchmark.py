@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import tempfile
 import traceback
@@ -21,6 +20,7 @@ from framework.config import Experiment
 from framework.errors import UserError
 from framework.experiment import execute
 from framework.plan import Run, plan
+from framework.processes import context
 
 
 @dataclass
@@ -194,10 +194,10 @@ def _pooled(
     wanted: list[Run], runs: Path, bars: _Bars, workers: int
 ) -> Generator[Result, None, list[Run]]:
     """Yields what ends; returns the runs that a dying worker left undone."""
-    context = multiprocessing.get_context("spawn")
-    reports = context.Queue()
+    start = context()
+    reports = start.Queue()
     undone: list[Run] = []
-    pool = ProcessPoolExecutor(workers, context, _join, (reports,))
+    pool = ProcessPoolExecutor(workers, start, _join, (reports,))
     try:
         futures = {pool.submit(_worker, run, runs): run for run in wanted}
         for future in _as_they_end(futures, reports, bars):

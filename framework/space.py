@@ -47,6 +47,11 @@ class Int:
     def __str__(self) -> str:
         return "int {}..{}".format(*self.limits)
 
+    @property
+    def searched(self) -> str:
+        """The searched range, in words."""
+        return f"{self.low}..{self.high}{', logarithmic' if self.log else ''}"
+
 
 @dataclass(frozen=True)
 class Float:
@@ -69,11 +74,17 @@ class Float:
     def __str__(self) -> str:
         return "float {:g}..{:g}".format(*self.limits)
 
+    @property
+    def searched(self) -> str:
+        """The searched range, in words."""
+        return f"{self.low:g}..{self.high:g}{', logarithmic' if self.log else ''}"
+
 
 class Choice:
     """One of a few named options."""
 
     tuned = True
+    searched = "all"
 
     def __init__(self, *options: Any) -> None:
         self.options = options
