@@ -95,7 +95,10 @@ def test_models_takes_wildcards():
 def test_one_model_is_shown_with_every_setting_its_range_and_default():
     said = phasezoo("models", "autoencoder")
     assert re.search(r"latent_dim\s+int 1\.\.1024, default 16\s+2\.\.64", said.out)
-    assert re.search(r"learning_rate\s+float 1e-06\.\.1, default 0\.001\s+0\.0001\.\.0\.01, logarithmic", said.out)
+    assert re.search(
+        r"learning_rate\s+float 1e-06\.\.1, default 0\.001\s+0\.0001\.\.0\.01, logarithmic",
+        said.out,
+    )
     assert "width" not in [line.split()[0] for line in said.out.splitlines() if line.split()]
 
 
