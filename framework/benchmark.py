@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from framework.config import Experiment
 from framework.errors import UserError
 from framework.experiment import execute
+from framework.files import whole
 from framework.plan import Run, plan
 from framework.processes import context
 
@@ -89,9 +90,11 @@ def benchmark(
     outcome.results = results.collect(experiment, planned, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
-        table.to_csv(folder / published.FILE, index=False)
-    if outcome.results is not None and results.write(outcome.results, experiment, folder):
+        with whole(folder / published.FILE) as at:
+            table.to_csv(at, index=False)
+    if outcome.results is not None and not results.stands(outcome.results, folder):
         benchmark_plots.save_benchmark_figures(outcome.results, folder / "figures")
+        results.write(outcome.results, experiment, folder)
     if track:
         outcome.tracked = tracking.log_benchmark(experiment, outcome, runs, parent)
     return outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from typing import Any
 
-_IMPORTED = ["framework.tuning", "framework.training", "framework.plots"]
+_IMPORTED = ["framework.tuning", "framework.neural", "framework.plots"]
 """Imports of seconds, made once in a server process from which every worker is a copy."""
 
 
