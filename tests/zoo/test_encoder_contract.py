@@ -5,11 +5,16 @@ import textwrap
 import numpy as np
 import pytest
 
-from framework import contract, registry
-from framework.components import resolve_task
-from framework.config import Component
+from framework import contract, registry, tuning
+from framework.components import GIVEN, resolve_task
+from framework.config import Component, experiment_from
+from framework.crew import work_through
+from framework.errors import UserError
 from framework.plan import items_of
 from framework.registry import ENCODERS, load_file
+from framework.space import parameters
+from framework.study import ended, open_study
+from tests.conftest import tiny
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +28,28 @@ def test_every_registered_encoder_holds_every_check(name, items):
     results = list(contract.check(ENCODERS.load(name), items))
     assert [problem for _, problem in results if problem] == []
     assert len(results) == len(contract.CHECKS)
+
+
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_every_registered_encoder_tunes(name, desk):
+    known = parameters(ENCODERS.load(name), given=GIVEN)
+    few = {"epochs": 1} if "epochs" in known else {}
+    content = tiny(
+        name="t", encoders=[{"name": name, **few}], validation_fraction=0.3, tuning={"trials": 3}
+    )
+    wanted = experiment_from(content, "t")
+    if all(p.marker is None or not p.marker.tuned for p in known.values()):
+        with pytest.raises(UserError, match="has nothing to tune"):
+            tuning.prepare(wanted, desk / "runs")
+        return
+    search = tuning.prepare(wanted, desk / "runs")
+    study = open_study(search.study)
+    work_through(search.study, tuning._Objective(search), study, workers=1)
+    trials = [trial for _, trial in ended(study)]
+    assert len(trials) == 3
+    assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}
+    assert all(np.isfinite(t.values[0]) for t in trials)
+    assert len({str(t.params) for t in trials}) > 1
 
 
 OFFENDERS = {
