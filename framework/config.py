@@ -6,7 +6,7 @@ import hashlib
 import json
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -23,11 +23,15 @@ from framework.strict_yaml import read_yaml, write_yaml
 RESERVED = ("artifacts", "cells", "downloads", "mlflow.db")
 """Names in the folder of results that no experiment can have."""
 
+Schema = TypeVar("Schema", bound=BaseModel)
+
 MOST_MISFITS = 10
 """Misfits of one experiment that a message lists."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of an experiment: no unknown key, no value of another type."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -78,7 +82,7 @@ class Component(BaseModel):
         return {"name": self.name, **label, **self.parameters}
 
 
-class FromCube(_Strict):
+class FromCube(Strict):
     """Where our figure stands in the benchmark's results."""
 
     encoder: str
@@ -86,7 +90,7 @@ class FromCube(_Strict):
     metric: str
 
 
-class PublishedFigure(_Strict):
+class PublishedFigure(Strict):
     """A figure that somebody published, and what of ours stands beside it.
 
     ``ours`` is a key that the system's file in zoo/published gives, or a place in the results.
@@ -99,7 +103,7 @@ class PublishedFigure(_Strict):
     ours: str | FromCube
 
 
-class Published(_Strict):
+class Published(Strict):
     """The published figures of one system."""
 
     source: str
@@ -107,7 +111,7 @@ class Published(_Strict):
     figures: Annotated[list[PublishedFigure], Field(min_length=1)]
 
 
-class Tuning(_Strict):
+class Tuning(Strict):
     """How a search for settings goes; see `framework.tuning`.
 
     Attributes:
@@ -150,14 +154,38 @@ class Tuning(_Strict):
         return self
 
 
-class Experiment(_Strict):
+def not_reserved(name: str) -> str:
+    """The name of an experiment, where the folder of results has room for it."""
+    if name in RESERVED:
+        raise ValueError(f"'{name}' is taken in the folder of results; choose another name")
+    return name
+
+
+def require_distinct(named: dict[str, list[Any]], labelled: tuple[str, ...]) -> None:
+    """Refuse a list that names something twice.
+
+    Args:
+        labelled: lists whose items can carry a label.
+    """
+    for key, values in named.items():
+        for value in values:
+            if values.count(value) > 1:
+                mend = "give one of them a 'label'" if key in labelled else "name it once"
+                raise ValueError(f"{key}: {value!r} stands twice; {mend}")
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Experiment(Strict):
     """One experiment: what is compared, on which data, by which task.
 
     Attributes:
         split_seed: draws the same hold-out for every seed; each seed draws its own where absent.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    name: Name
     description: str = ""
     dataset: Component
     task: Component
@@ -180,9 +208,7 @@ class Experiment(_Strict):
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
-        if name in RESERVED:
-            raise ValueError(f"'{name}' is taken in the folder of results; choose another name")
-        return name
+        return not_reserved(name)
 
     @field_validator("metrics")
     @classmethod
@@ -202,12 +228,7 @@ class Experiment(_Strict):
             "seeds": self.seeds,
             "metrics": self.metrics,
         }
-        for key, values in named.items():
-            for value in values:
-                if values.count(value) > 1:
-                    labelled = key in ("encoders", "splits")
-                    mend = "give one of them a 'label'" if labelled else "name it once"
-                    raise ValueError(f"{key}: {value!r} stands twice; {mend}")
+        require_distinct(named, labelled=("encoders", "splits"))
         return self
 
     def to_yaml(self) -> str:
@@ -227,30 +248,48 @@ def read_experiment(path: str | Path) -> Experiment:
         UserError: the file cannot be read, is not strict YAML (`read_yaml`), is not a mapping,
             or does not fit the schema (every misfit named by its place).
     """
+    return experiment_from(read_mapping(path, "name: ..., dataset: ..., encoders: [...]"), str(path))
+
+
+def read_mapping(path: str | Path, shape: str) -> dict[str, Any]:
+    """The content of an experiment's YAML file; its name is the file's where it gives none.
+
+    Args:
+        shape: what an experiment of this kind looks like, for the message.
+
+    Raises:
+        UserError: the file cannot be read, is not strict YAML (`read_yaml`) or not a mapping.
+    """
     content = read_yaml(read_text(path, "an experiment"), where=str(path))
     if not isinstance(content, dict):
         held = {list: "a list", str: "a text", type(None): "nothing"}.get(type(content), "a value")
-        raise UserError(
-            f"{path}: holds {held}, but an experiment is a mapping "
-            "(name: ..., dataset: ..., encoders: [...])"
-        )
+        raise UserError(f"{path}: holds {held}, but an experiment is a mapping ({shape})")
     content.setdefault("name", Path(path).stem)
-    return experiment_from(content, where=str(path))
+    return content
 
 
 def experiment_from(content: dict[str, Any], where: str) -> Experiment:
     """The experiment of a mapping; see `read_experiment`."""
+    return validated(Experiment, content, where)
+
+
+def validated(schema: type[Schema], content: dict[str, Any], where: str) -> Schema:
+    """Content that fits a schema.
+
+    Raises:
+        UserError: it does not; every misfit is named by its place.
+    """
     try:
-        return Experiment.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
         found = error.errors()
         strange = [str(e["loc"][0]) for e in found if e["type"] == "extra_forbidden"]
-        meant = {
-            near for key in strange for near in get_close_matches(key, Experiment.model_fields)
-        }
+        meant = {near for key in strange for near in get_close_matches(key, schema.model_fields)}
         misfits = list(
             dict.fromkeys(
-                _misfit(e) for e in found if e["type"] != "missing" or e["loc"][0] not in meant
+                _misfit(e, schema)
+                for e in found
+                if e["type"] != "missing" or e["loc"][0] not in meant
             )
         )
         lines = [f"{where}: {misfit}" for misfit in misfits[:MOST_MISFITS]]
@@ -268,7 +307,7 @@ def component_from(content: Any, where: str) -> Component:
     try:
         return Component.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{where}: {_misfit(error.errors()[0])}") from None
+        raise UserError(f"{where}: {_misfit(error.errors()[0], Experiment)}") from None
 
 
 def digest(content: Any) -> str:
@@ -277,13 +316,13 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _misfit(error: Any) -> str:
+def _misfit(error: Any, schema: type[BaseModel]) -> str:
     place = ""
     for part in error["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     if error["type"] == "extra_forbidden":
         inside, _, key = place.rpartition(".")
-        model, what = _SECTIONS.get(inside, (Experiment, "an experiment"))
+        model, what = _SECTIONS.get(inside, (schema, "an experiment"))
         return f"{place} is not a key of {what}; {nearest(key, model.model_fields)}"
     if kind := _KINDS.get(error["type"]):
         shown = f", not {_short(error.get('input'))}"

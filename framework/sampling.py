@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
@@ -24,6 +25,10 @@ from framework.errors import UserError
 
 REPORTS = 10
 """Intermediate values of a trial, at equal distances, that pruning looks at."""
+
+DRAWN_FIRST = 10
+"""Candidates of a pool that every sampler begins with, drawn evenly: as many as Optuna's TPE and
+Gaussian process wait for."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class StudyPlan:
         start: parameters of slot 0.
         content: all that decides the study; a study with other content is not gone on with.
         trials: finished trials wanted in total.
+        pool: points (n, d) in the order of the space, all different; where there is one, a trial
+            is one of them and no two trials are the same.
     """
 
     name: str
@@ -49,6 +56,7 @@ class StudyPlan:
     sampler: str = "tpe"
     pruner: str = "none"
     seed: int = 0
+    pool: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def slots(self) -> int:
@@ -118,20 +126,58 @@ class BySlot(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        if self._slot == 0 or self.plan.sampler == "grid":
+        if self._slot == 0 or self.plan.sampler == "grid" or self.plan.pool is not None:
             return self.plan.space
         return self._inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        if self.plan.pool is not None:
+            return self._candidate(study, trial, self.plan.pool)
         if self._slot == 0:
             return self.plan.start
         if self.plan.sampler == "grid":
             return grid(self.plan.space)[self._slot - 1]
+        return self._proposed(study, trial, search_space)
+
+    def _proposed(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         if self.plan.sampler == "cmaes":  # which seeds itself by the trial's number too
             trial = _numbered(trial, self._slot)
         return self._inner.sample_relative(study, trial, search_space)
+
+    def _candidate(
+        self, study: optuna.Study, trial: FrozenTrial, pool: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """Of the candidates that no trial has had, the nearest to what the sampler proposes.
+
+        The trial's parameters are those of the candidate, so the sampler learns where a value
+        was measured, not where it was asked for. Random search draws evenly from what is left:
+        the nearest one to a random point would favour candidates with room around them.
+        """
+        names = list(self.plan.space)
+        had = {
+            tuple(each.params[name] for name in names)
+            for each in study._storage.get_all_trials(study._study_id, deepcopy=False)
+            if each._trial_id != trial._trial_id and each.params and not given_up(each)
+        }
+        left = np.array([point for point in pool.tolist() if tuple(point) not in had])
+        if self.plan.sampler == "random" or self._slot < DRAWN_FIRST:
+            generator = np.random.default_rng([self.plan.seed, self._slot])
+            chosen = left[generator.integers(len(left))]
+        else:
+            space = self._inner.infer_relative_search_space(study, trial)
+            proposed = self._proposed(study, trial, space)
+            for name, over in self.plan.space.items():
+                if name not in proposed and not over.single():
+                    one = self._inner.sample_independent(study, trial, name, over)
+                    proposed[name] = one
+            # a parameter with one value is the same for all
+            wanted = np.array([proposed.get(name, left[0, i]) for i, name in enumerate(names)])
+            chosen = left[((left - wanted) ** 2).sum(1).argmin()]
+        return dict(zip(names, chosen.tolist(), strict=True))
 
     def sample_independent(
         self,

@@ -1,0 +1,126 @@
+"""Compositions of one phase field with a value each, from a file: probed as a chemist would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+
+from data.element_sets import ATOMIC_NUMBERS, parse_formula
+from data.representations.composition import atomic_fractions
+from data.table import has_column, read_materials, read_table
+from framework.dataset import as_json
+from framework.errors import UserError
+from framework.objective import PoolObjective
+from framework.space import Choice
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_ELEMENTS = 8
+UNITS = {"mev_per_atom": "meV/atom", "ev_per_atom": "eV/atom", "mev": "meV", "ev": "eV"}
+"""By the end of a column's name, where it does not give them in brackets."""
+
+
+class Table(PoolObjective):
+    """Compositions of one phase field, in the coordinates of their atomic fractions.
+
+    Each composition is one candidate: of several rows of one composition (polymorphs, cells of
+    several sizes) the best counts, as in an energy above hull.
+
+    Args:
+        path: a CSV file with a header.
+        column: the column of the value.
+        composition: the column of the formulas: ``Li5SnS4Cl``, ``Li5 Sn1 S4 Cl1``.
+        direction: which values are wanted.
+
+    Raises:
+        UserError: the file cannot be read, lacks a column or usable rows, or holds fewer than two
+            or more than eight elements.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        column: str,
+        composition: str = "composition",
+        direction: Annotated[str, Choice("minimise", "maximise")] = "minimise",
+    ) -> None:
+        table = read_table(path, f"a CSV file with the columns '{composition}' and '{column}'")
+        has_column(table, column)
+        found, unusable = read_materials(
+            table, has_column(table, composition), _parse, properties=[column]
+        )
+        formulas = found["variables"]["formula"][1]
+        _, values, attrs = found["variables"][found["properties"][0]]
+        fractions = atomic_fractions(formulas)
+        symbols = sorted({symbol for text in formulas for symbol in parse_formula(text)})
+        if not 2 <= len(symbols) <= MOST_ELEMENTS:
+            held = f"only {symbols[0]}" if len(symbols) == 1 else f"{len(symbols)} elements"
+            raise UserError(
+                f"{path}: the compositions hold {held}, and a phase field has 2 to "
+                f"{MOST_ELEMENTS} elements; keep the rows of one field"
+            )
+        self.maximise = direction == "maximise"
+        self.quantity, self.units = _described(attrs["long_name"], attrs["units"])
+        self.elements = symbols
+        fractions = fractions[:, [ATOMIC_NUMBERS[symbol] - 1 for symbol in symbols]]
+        kept = _best_of_each(fractions, values, self.maximise)
+        self.fractions = fractions[kept]
+        super().__init__(
+            # the last fraction follows from the others
+            self.fractions[:, :-1],
+            values[kept],
+            [_reduced(formulas[i]) for i in kept],
+            [f"fraction of {symbol}" for symbol in symbols[:-1]],
+        )
+        self.summary = (
+            f"{len(kept)} compositions of {'-'.join(symbols)}, from {len(values)} rows of "
+            f"{Path(path).name}"
+        )
+        self.attrs = {"unusable_rows": as_json(unusable), "name": Path(path).name}
+
+    def figures(self, target: float | None) -> dict[str, Figure]:
+        """A map of the field, where it has three or four elements."""
+        from zoo.composition_map import composition_map
+
+        if len(self.elements) not in (3, 4):
+            return {}
+        figure = composition_map(
+            self.elements, self.fractions, self.values, self.axis, target, self.maximise
+        )
+        return {"composition_map": figure}
+
+
+def _parse(text: str) -> tuple[str, str, Hashable]:
+    """Every row is one of its own: those of one composition are told apart by their values."""
+    formula = text.replace(" ", "")
+    return formula, " ".join(sorted(parse_formula(formula))), object()
+
+
+def _best_of_each(fractions: np.ndarray, values: np.ndarray, maximise: bool) -> np.ndarray:
+    """Indices of one row a composition, in the order of the file."""
+    order = np.argsort(-values if maximise else values, kind="stable")
+    _, first = np.unique(fractions[order].round(8), axis=0, return_index=True)
+    kept: np.ndarray = np.sort(order[first])
+    return kept
+
+
+def _reduced(formula: str) -> str:
+    """ "Cl8Li16Sn4S12" -> "Li4SnS3Cl2", by electronegativity and without brackets."""
+    from pymatgen.core import Composition
+
+    text = Composition(formula).reduced_composition.formula.replace(" ", "")
+    return re.sub(r"(?<=[A-Za-z])1(?![\d.])", "", text)
+
+
+def _described(name: str, units: str) -> tuple[str, str]:
+    """ "energy_above_hull_mev_per_atom" -> ("energy above hull", "meV/atom")."""
+    if units == "unknown":
+        for end, meant in UNITS.items():
+            if found := re.fullmatch(f"(.+)_{end}", name, re.IGNORECASE):
+                return found[1].replace("_", " "), meant
+    return name.replace("_", " "), "" if units == "unknown" else units
