@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import tempfile
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from framework.config import Experiment
 from framework.errors import UserError
 from framework.experiment import execute
-from framework.files import whole
+from framework.files import require_writable, whole
 from framework.plan import Run, plan
 from framework.processes import context
 
@@ -98,22 +97,6 @@ def benchmark(
     if track:
         outcome.tracked = tracking.log_benchmark(experiment, outcome, runs, parent)
     return outcome
-
-
-def require_writable(folder: Path) -> None:
-    """Refuse a folder that cannot be written, before anything is computed.
-
-    Raises:
-        UserError: with the reason.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); give another folder with --runs"
-        ) from None
 
 
 Report = Callable[[Run, int, int], None]

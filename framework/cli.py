@@ -23,6 +23,7 @@ from framework.terminal import (
     new_table,
     print_leaderboard,
     print_metrics,
+    print_optimised,
     print_published,
     print_reproduction,
     print_table,
@@ -282,6 +283,44 @@ def tune_(
     print_tuned(tuned)
     if tuned.outcome is not None:
         finish(tuned.outcome, runs, track)
+
+
+@app.command("optimise")
+def optimise_(
+    path: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")],
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Evaluations of each search.", show_default="100"),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    data: Annotated[
+        str | None, typer.Option("--data", help="File or data set that the objectives read.")
+    ] = None,
+    track: TrackOption = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Search points of a space with several samplers, and compare each with random search.
+
+    The same command goes on where it was stopped.
+
+    Example: `phasezoo optimise experiments/optimise_li_sn_s_cl.yaml --data hull.csv --workers 2`
+    """
+    from framework.optimisation import optimise
+    from framework.optimisation_schema import read_optimisation
+
+    experiment = read_optimisation(path)
+    if trials is not None:
+        experiment = experiment.model_copy(update={"trials": trials})
+    done = optimise(
+        experiment,
+        runs,
+        data=data,
+        workers=workers,
+        track=track,
+        progress=sys.stderr.isatty(),
+        where=str(path),
+    )
+    print_optimised(done, runs, track)
 
 
 @app.command("published")

@@ -248,7 +248,9 @@ def read_experiment(path: str | Path) -> Experiment:
         UserError: the file cannot be read, is not strict YAML (`read_yaml`), is not a mapping,
             or does not fit the schema (every misfit named by its place).
     """
-    return experiment_from(read_mapping(path, "name: ..., dataset: ..., encoders: [...]"), str(path))
+    return experiment_from(
+        read_mapping(path, "name: ..., dataset: ..., encoders: [...]"), str(path)
+    )
 
 
 def read_mapping(path: str | Path, shape: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import FloatDistribution
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ class Objective(ABC):
 
     @property
     @abstractmethod
-    def space(self) -> dict[str, BaseDistribution]:
+    def space(self) -> dict[str, FloatDistribution]:
         """What is searched, by the name of each coordinate."""
 
     @abstractmethod
@@ -108,7 +108,7 @@ class PoolObjective(Objective):
         return len(self.points)
 
     @property
-    def space(self) -> dict[str, BaseDistribution]:
+    def space(self) -> dict[str, FloatDistribution]:
         """The box around the pool."""
         low, high = self.points.min(axis=0).tolist(), self.points.max(axis=0).tolist()
         bounds = zip(self.coordinates, low, high, strict=True)

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,19 @@ class _Lock(BaseJournalFileLock):
 
     def release(self) -> None:
         self._file.close()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other command is here with the same folder; where the system cannot lock
+    files, nobody waits."""
+    with ExitStack() as stack:
+        if fcntl is not None:
+            lock = _Lock(str(folder / "command"))
+            with suppress(OSError):
+                lock.acquire()
+                stack.callback(lock.release)
+        yield
 
 
 def _mend_torn_line(path: Path) -> None:

@@ -11,6 +11,7 @@ from framework.store import shown
 
 if TYPE_CHECKING:
     from framework.benchmark import Outcome
+    from framework.optimisation import Optimised
     from framework.reproduction import Reproduction
     from framework.tuning import Tuned
 
@@ -134,6 +135,35 @@ def print_tuned(tuned: Tuned) -> None:
     print_table(gained)
 
 
+def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
+    """A table an objective, where nothing was gained, and where everything is."""
+    from framework import optimisation_results as results
+
+    rows, folder = results.table(done.results), done.plan.folder
+    for title, own in rows.groupby("objective", sort=False):
+        table = new_table(*results.columns(done.results, str(title)))
+        table.title = results.heading(done.results, str(title)) + "; [95 % interval over seeds]"
+        for row in own.to_dict("records"):
+            table.add_row(*results.cells(row))
+        print_table(table)
+    for told in results.conclusions(rows):
+        typer.echo(told)
+    for title, objective in done.plan.objectives.items():
+        tell_unusable(objective, folder / f"unusable_rows_{title}.csv")
+    stood = done.results["value"].size - done.computed
+    typer.echo(f"searched {done.computed} evaluations made, {stood} stood already")
+    typer.echo(f"results  {folder / results.FILE}, evaluations.csv")
+    typer.echo(f"tables   {folder / 'table.csv'}, table.md")
+    typer.echo(f"figures  {folder / 'figures'}")
+    if track:
+        _tell_ui(runs)
+
+
+def _tell_ui(runs: Path) -> None:
+    suffix = "" if runs == Path("runs") else f" --runs {runs}"
+    typer.echo(f"compare  phasezoo ui{suffix}")
+
+
 def print_reproduction(run: str, again: Reproduction) -> None:
     """What differs, and what may be why; one line where nothing does."""
     if again.holds:
@@ -171,8 +201,7 @@ def finish(outcome: Outcome, runs: Path, track: bool) -> None:
         typer.echo(f"tables   {outcome.folder / 'leaderboard.csv'}, leaderboard.md")
         typer.echo(f"figures  {outcome.folder / 'figures'}, and for each run {runs / 'cells'}")
     if track and outcome.results is not None:
-        suffix = "" if runs == Path("runs") else f" --runs {runs}"
-        typer.echo(f"compare  phasezoo ui{suffix}")
+        _tell_ui(runs)
     if outcome.failures:
         names = {run.digest: run for run in outcome.plan}
         for digest, cause in outcome.failures.items():

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from framework.benchmark import Outcome
+    from framework.optimisation_schema import Optimisation
     from framework.plan import Run
 
 LARGEST_CELL = 2_000_000
@@ -172,7 +173,7 @@ class Log:
     experiment: str
     parent: str
     tags: dict[str, str]
-    data: entities.DatasetInput
+    data: entities.DatasetInput | None = None
 
 
 def open_log(
@@ -198,22 +199,46 @@ def open_log(
         "study": experiment.name,
         "config_digest": config_digest(experiment),
     }
-    where = _experiment_id(client, experiment.task.name, runs)
-    found = _parent(client, where, kind, known_by)
-    common |= {"git_commit": _git_commit(), "phasezoo_version": version("phasezoo")}
-    if found is None:
-        own = {**common, **known_by, **tags, "kind": kind}
-        cut = {key: value[:LONGEST_TAG] for key, value in own.items()}
-        begun = client.create_run(where, tags=cut, run_name=experiment.name).info.run_id
-        found = _parent(client, where, kind, known_by) or begun
-        if found != begun:  # another process was quicker
-            client.delete_run(begun)
-        else:
-            log_values(client, begun, flat(experiment.model_dump(mode="json")), [])
-    return Log(client, where, found, common, _dataset_input(data, dataset))
+    where = experiment_id(client, experiment.task.name, runs)
+    common |= code_tags()
+    own, params = {**common, **tags}, flat(experiment.model_dump(mode="json"))
+    parent = find_or_begin(client, where, experiment.name, kind, known_by, own, params)
+    return Log(client, where, parent, common, _dataset_input(data, dataset))
 
 
-def config_digest(experiment: Experiment) -> str:
+def find_or_begin(
+    client: MlflowClient,
+    where: str,
+    name: str,
+    kind: str,
+    known_by: dict[str, str],
+    tags: dict[str, str],
+    params: dict[str, str],
+) -> str:
+    """The id of a parent run, found again by its kind and digests, or begun.
+
+    Args:
+        where: the id of its MLflow experiment.
+        tags, params: of a new run alone.
+    """
+    if found := _parent(client, where, kind, known_by):
+        return found
+    cut = {key: value[:LONGEST_TAG] for key, value in {**known_by, **tags, "kind": kind}.items()}
+    begun = str(client.create_run(where, tags=cut, run_name=name).info.run_id)
+    found = _parent(client, where, kind, known_by) or begun
+    if found != begun:  # another process was quicker
+        client.delete_run(begun)
+    else:
+        log_values(client, begun, params, [])
+    return found
+
+
+def code_tags() -> dict[str, str]:
+    """Which code made a run."""
+    return {"git_commit": _git_commit(), "phasezoo_version": version("phasezoo")}
+
+
+def config_digest(experiment: Experiment | Optimisation) -> str:
     """What the tag of this name says: 16 hex digits."""
     return digest(experiment.model_dump(mode="json"))[:16]
 
@@ -227,7 +252,7 @@ def _parent(client: MlflowClient, where: str, kind: str, known_by: dict[str, str
     return str(found[0].info.run_id) if found else None
 
 
-def _experiment_id(client: MlflowClient, name: str, runs: Path) -> str:
+def experiment_id(client: MlflowClient, name: str, runs: Path) -> str:
     """The MLflow experiment of a task, created or restored where need be."""
     found = client.get_experiment_by_name(name)
     if found is None:
@@ -310,7 +335,8 @@ def new_child(log: Log, run: Run, name: str, started: int | None, tags: dict[str
     place = {"encoder": run.encoder, "split": run.split, "seed": str(run.seed)}
     own = {**log.tags, **place, "mlflow.parentRunId": log.parent, **tags}
     child = log.client.create_run(log.experiment, started, own, run_name=name).info.run_id
-    log.client.log_inputs(child, [log.data])
+    if log.data is not None:
+        log.client.log_inputs(child, [log.data])
     return str(child)
 
 
@@ -327,8 +353,8 @@ def _measured(cell: xr.Dataset) -> Iterator[tuple[str, float, int]]:
         if math.isfinite(value):
             yield f"audit/{name}", value, 0
     for name, values in json.loads(cell.attrs["history"]).items():
-        key = _key(re.sub("^(train|validation)_", r"\1/", name))
-        yield from ((key, float(value), epoch) for epoch, value in enumerate(values, 1))
+        named = valid_key(re.sub("^(train|validation)_", r"\1/", name))
+        yield from ((named, float(value), epoch) for epoch, value in enumerate(values, 1))
 
 
 def _log_summary(log: Log, experiment: Experiment, outcome: Outcome, runs: Path) -> None:
@@ -435,7 +461,9 @@ def flat(content: Any, prefix: str = "") -> dict[str, str]:
     if not isinstance(content, dict):
         text = content if isinstance(content, str) else json.dumps(content)
         return {
-            _key(prefix): text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 1] + "…"
+            valid_key(prefix): text
+            if len(text) <= LONGEST_PARAM
+            else text[: LONGEST_PARAM - 1] + "…"
         }
     found: dict[str, str] = {}
     for key, value in content.items():
@@ -443,7 +471,7 @@ def flat(content: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def _key(name: str) -> str:
+def valid_key(name: str) -> str:
     """A name without the characters that MLflow refuses."""
     return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250]
 

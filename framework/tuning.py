@@ -20,14 +20,14 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from framework import results
-from framework.benchmark import Outcome, benchmark, require_writable
+from framework.benchmark import Outcome, benchmark
 from framework.components import resolved
 from framework.config import Component, Experiment, Tuning
 from framework.crew import work_through
 from framework.encoder import Encoder
 from framework.errors import UserError, nearest, placed
 from framework.experiment import Fit, Progress, fit
-from framework.files import whole
+from framework.files import require_writable, whole
 from framework.plan import Run, divided, plan
 from framework.registry import ENCODERS
 from framework.sampling import REPORTS, StudyPlan, grid

@@ -24,7 +24,8 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-MLFLOW = [f"framework/{name}.py" for name in ("tracking", "study_tracking", "served_model")]
+LOGGING = ("tracking", "study_tracking", "optimisation_tracking", "served_model")
+MLFLOW = [f"framework/{name}.py" for name in LOGGING]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

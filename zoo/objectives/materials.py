@@ -111,9 +111,7 @@ def _components(
     shown = REPRESENTATIONS.load(representation, "representation")().fit(data, train)
     vectors = shown.transform(data).descriptors().astype(float)
     if components > min(vectors.shape[1], len(train)):
-        raise UserError(
-            f"components: {components} of {vectors.shape[1]} descriptors; take fewer"
-        )
+        raise UserError(f"components: {components} of {vectors.shape[1]} descriptors; take fewer")
     axes = PCA(components, svd_solver="full").fit(vectors[train])
     reduced: np.ndarray = axes.transform(vectors[held])
     return reduced

@@ -90,7 +90,13 @@ class Table(PoolObjective):
         if len(self.elements) not in (3, 4):
             return {}
         figure = composition_map(
-            self.elements, self.fractions, self.values, self.axis, target, self.maximise
+            self.elements,
+            self.fractions,
+            self.values,
+            self.axis,
+            target,
+            self.maximise,
+            self.names,
         )
         return {"composition_map": figure}
 

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import FloatDistribution
 
 from framework.errors import UserError
 from framework.objective import Objective
@@ -103,14 +103,14 @@ class TestFunction(Objective):
                 "or take rosenbrock, ackley or rastrigin"
             )
         self.optimum = known.least
-        self.summary = f"{function.capitalize()} in {dimensions} dimensions, least {known.least:.4g}"
+        self.summary = (
+            f"{function.capitalize()} in {dimensions} dimensions, least {known.least:.4g}"
+        )
 
     @property
-    def space(self) -> dict[str, BaseDistribution]:
+    def space(self) -> dict[str, FloatDistribution]:
         bounds = FUNCTIONS[self.function].bounds * self.dimensions
-        return {
-            f"x{i}": FloatDistribution(*bounds[i - 1]) for i in range(1, self.dimensions + 1)
-        }
+        return {f"x{i}": FloatDistribution(*bounds[i - 1]) for i in range(1, self.dimensions + 1)}
 
     def value(self, point: Mapping[str, float]) -> float:
         return FUNCTIONS[self.function].function(np.array([point[name] for name in self.space]))
