@@ -296,7 +296,7 @@ def _n_ended(search: Search) -> int:
         return min(len(ended(open_study(search.study))), search.study.slots)
 
 
-Advance = Callable[[int], object]
+Advance = Callable[[int], None]
 """Told how many evaluations have been made."""
 
 
@@ -356,14 +356,14 @@ def _side_by_side(planned: Searches, left: list[Search], workers: int, advance: 
 def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:
     """The evaluations of all searches as a cube and as a table."""
     experiment = planned.experiment
-    titles = list(planned.objectives)
-    shape = len(titles), len(experiment.samplers), len(experiment.seeds), experiment.trials
+    titles, samplers = list(planned.objectives), [str(name) for name in experiment.samplers]
+    shape = len(titles), len(samplers), len(experiment.seeds), experiment.trials
     values = np.full(shape, np.nan)
     points: list[dict[str, Any]] = []
     for search in planned.searches:
         at = (
             titles.index(search.objective),
-            experiment.samplers.index(search.sampler),
+            samplers.index(search.sampler),
             experiment.seeds.index(search.seed),
         )
         objective = planned.objectives[search.objective]

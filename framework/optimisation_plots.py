@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -21,7 +21,7 @@ COLUMNS = 4
 """Panels side by side, at most."""
 LEAST_GAP = 1e-6
 """What is nearer to the optimum is drawn here, on a logarithmic axis."""
-DASHES = ("-", "--", "-.", (0, (1, 1)))
+DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)))
 
 
 def save_figures(done: Optimised) -> list[Path]:
@@ -50,7 +50,10 @@ def convergence_figure(results: xr.Dataset) -> Figure:
         elif not np.isnan(optimum):
             axes.axhline(optimum, color=BLACK, lw=1, ls=":")
             side = "bottom" if bool(of["maximise"]) else "top"
-            note = {"xytext": (-2, -2 if side == "top" else 2), "textcoords": "offset points"}
+            note: dict[str, Any] = {
+                "xytext": (-2, -2 if side == "top" else 2),
+                "textcoords": "offset points",
+            }
             axes.annotate(
                 "best candidate", (1, optimum), xycoords=("axes fraction", "data"),
                 ha="right", va=side, fontsize=8, **note,
@@ -71,7 +74,12 @@ def hits_figure(results: xr.Dataset) -> Figure:
     for axes, title in zip(panels, titles, strict=False):
         of = results.sel(objective=title)
         n, spent = int(of["candidates"]), of["evaluation"].values
-        expected = {"color": BLACK, "lw": 1, "ls": ":", "label": "random order, expected"}
+        expected: dict[str, Any] = {
+            "color": BLACK,
+            "lw": 1,
+            "ls": ":",
+            "label": "random order, expected",
+        }
         axes.plot(np.append(0, spent), np.append(0, spent) / n, **expected)
         _curves(axes, of["hits"])
         axes.set_ylim(0, 1.02)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -92,7 +93,7 @@ def composition_map(
     if numbers:  # as a legend, which has room of its own
         key = [f"{number}  {names[i]}  {values[i]:.3g}" for number, i in numbers]
         blank = [Patch(visible=False)] * len(key)
-        place = {"loc": "outside right center", "frameon": False, "fontsize": 8.5}
+        place: dict[str, Any] = {"loc": "outside right center", "frameon": False, "fontsize": 8.5}
         figure.legend(blank, key, handlelength=0, handletextpad=0, **place)
     if target is not None:
         bar.ax.axhline(target, color=VERMILLION, lw=2)
@@ -203,11 +204,12 @@ def _points(
     hits: NDArray[np.bool_],
     colours: ScalarMappable,
 ) -> None:
-    shown = {"cmap": colours.cmap, "norm": colours.norm, "zorder": 3}
-    edge = {"edgecolor": "white", "lw": 0.6, "clip_on": False}
-    ring = {"edgecolor": VERMILLION, "lw": 1.6, "clip_on": False}
-    axes.scatter(*at[~hits].T, c=values[~hits], s=22, **edge, **shown)
-    axes.scatter(*at[hits].T, c=values[hits], s=44, **ring, **shown)
+    shown: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm, "zorder": 3}
+    edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6, "clip_on": False}
+    ring: dict[str, Any] = {"edgecolor": VERMILLION, "lw": 1.6, "clip_on": False}
+    for which, size, border in ((~hits, 22, edge), (hits, 44, ring)):
+        x, y = at[which].T
+        axes.scatter(x, y, size, values[which], **border, **shown)
 
 
 def _outline(axes: Axes, corners: FloatArray, names: Sequence[str]) -> None:
@@ -245,7 +247,7 @@ def _tetrahedron(
         axes.plot(*corners[[i, j]].T, color=GREY, lw=0.9, ls=":" if hidden else "-", zorder=1)
     if section is not None:
         plane = _seen(section[1])[0]
-        grey = {"facecolor": "#DDDDDD", "edgecolor": BLACK, "lw": 0.8}
+        grey: dict[str, Any] = {"facecolor": "#DDDDDD", "edgecolor": BLACK, "lw": 0.8}
         axes.add_patch(Polygon(plane[_around(plane)], zorder=0, **grey))
     at, far = _seen(fractions)
     order = np.argsort(far)

@@ -67,7 +67,8 @@ class Table(PoolObjective):
         self.maximise = direction == "maximise"
         self.quantity, self.units = _described(attrs["long_name"], attrs["units"])
         self.elements = symbols
-        fractions = fractions[:, [ATOMIC_NUMBERS[symbol] - 1 for symbol in symbols]]
+        columns = [ATOMIC_NUMBERS[symbol] - 1 for symbol in symbols]
+        fractions = fractions[:, columns].round(12)  # multiples of a formula are one point
         kept = _best_of_each(fractions, values, self.maximise)
         self.fractions = fractions[kept]
         super().__init__(
@@ -110,7 +111,7 @@ def _parse(text: str) -> tuple[str, str, Hashable]:
 def _best_of_each(fractions: np.ndarray, values: np.ndarray, maximise: bool) -> np.ndarray:
     """Indices of one row a composition, in the order of the file."""
     order = np.argsort(-values if maximise else values, kind="stable")
-    _, first = np.unique(fractions[order].round(8), axis=0, return_index=True)
+    _, first = np.unique(fractions[order], axis=0, return_index=True)
     kept: np.ndarray = np.sort(order[first])
     return kept
 
