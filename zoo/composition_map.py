@@ -21,16 +21,13 @@ from matplotlib.tri import LinearTriInterpolator, Triangulation
 from numpy.typing import NDArray
 
 from framework.canvas import BLACK, GREY, VERMILLION, new_figure
+from zoo.charge_neutrality import Section, neutral_section
 
 FloatArray = NDArray[np.float64]
 
-FEWEST = 10
-"""Neutral compositions below which no section is drawn."""
 FINEST = 160
 """Steps of the interpolated surface along each axis."""
 MOST_NUMBERED = 16
-NEUTRAL = 1e-6
-"""Charge an atom below which a composition is neutral."""
 
 TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 _RAW = np.array(
@@ -80,13 +77,12 @@ def composition_map(
     else:
         _tetrahedron(panels[0], elements, fractions, values, hits, colours, section)
     if section is not None:
-        states, corners, lying = section
+        corners, own = section.corners, np.flatnonzero(section.lying)
         plane = _Plane(corners)
-        own = np.flatnonzero(lying)
-        inside = [(number, int(own.searchsorted(i))) for number, i in numbers if lying[i]]
+        inside = [(number, int(own.searchsorted(i))) for number, i in numbers if i in own]
         _panel(panels[1], plane(fractions[own]), values[own], hits[own], colours, inside)
         _outline(panels[1], plane(corners), [_binary(elements, corner) for corner in corners])
-        charges = ", ".join(f"{e} {q:+d}" for e, q in zip(elements, states, strict=True))
+        charges = ", ".join(f"{e} {q:+d}" for e, q in zip(elements, section.states, strict=True))
         title = f"charge-neutral section ({charges}): {len(own)} compositions"
         panels[1].set_title(title, fontsize=10, pad=24)
     bar = figure.colorbar(colours, ax=panels, shrink=0.75, pad=0.02, label=axis)
@@ -103,34 +99,6 @@ def composition_map(
         told = f"{quantity} {sign} {target:g} {units.rstrip(')')}: {hits.sum()} of {len(hits)}"
         figure.legend([ring], [told], loc="outside lower center", frameon=False)
     return figure
-
-
-def neutral_section(
-    elements: Sequence[str], fractions: FloatArray
-) -> tuple[tuple[int, ...], FloatArray, NDArray[np.bool_]] | None:
-    """The plane in which charges cancel: oxidation states, corners (m, 4), what lies in it (n,).
-
-    Of the elements' common oxidation states those are taken under which most compositions are
-    neutral. None where these are fewer than ten.
-    """
-    from pymatgen.core import Element
-
-    known = [Element(symbol).common_oxidation_states for symbol in elements]
-    best: tuple[int, ...] = ()
-    most = FEWEST - 1
-    for states in itertools.product(*known):
-        if (n := int((abs(fractions @ np.array(states)) < NEUTRAL).sum())) > most:
-            best, most = states, n
-    if not best:
-        return None
-    corners = []
-    for i, j in itertools.combinations(range(len(elements)), 2):
-        if best[i] * best[j] < 0:
-            corner = np.zeros(len(elements))
-            corner[i], corner[j] = abs(best[j]), abs(best[i])
-            corners.append(corner / corner.sum())
-    lying = abs(fractions @ np.array(best)) < NEUTRAL
-    return best, np.array(corners), lying
 
 
 class _Plane:
@@ -238,7 +206,7 @@ def _tetrahedron(
     values: FloatArray,
     hits: NDArray[np.bool_],
     colours: ScalarMappable,
-    section: tuple[tuple[int, ...], FloatArray, NDArray[np.bool_]] | None,
+    section: Section | None,
 ) -> None:
     """All compositions, looked at from outside; far ones first."""
     corners, depth = _seen(np.eye(4))
@@ -246,7 +214,7 @@ def _tetrahedron(
         hidden = depth.argmin() in (i, j)
         axes.plot(*corners[[i, j]].T, color=GREY, lw=0.9, ls=":" if hidden else "-", zorder=1)
     if section is not None:
-        plane = _seen(section[1])[0]
+        plane = _seen(section.corners)[0]
         grey: dict[str, Any] = {"facecolor": "#DDDDDD", "edgecolor": BLACK, "lw": 0.8}
         axes.add_patch(Polygon(plane[_around(plane)], zorder=0, **grey))
     at, far = _seen(fractions)

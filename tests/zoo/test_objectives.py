@@ -2,17 +2,20 @@
 
 import itertools
 import math
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from data.element_sets import formula_element_set
 from framework.errors import UserError
 from framework.objective import PoolObjective
 from framework.registry import OBJECTIVES
-from zoo.composition_map import _Plane, composition_map, neutral_section
+from zoo.charge_neutrality import neutral_section
+from zoo.composition_map import _Plane, composition_map
 from zoo.objectives.test_function import FUNCTIONS
 
 FUNCTION = OBJECTIVES.load("test_function")
@@ -32,6 +35,16 @@ Li1 S1 Cl1,90
 def hull(text: str = HULL, name: str = "hull.csv", **settings):
     Path(name).write_text(text)
     return TABLE(name, "energy_above_hull_mev_per_atom", **settings)
+
+
+def reduced(row: str) -> str:
+    """ "Li6S1Cl3,1" -> "Li6SCl3"; written here apart from the code."""
+    counts = [int(n) for n in re.findall(r"\d+", row.split(",")[0].replace("Cl3", "C3"))]
+    lithium, sulfur, chlorine = (n // math.gcd(*counts) for n in counts)
+    return "".join(
+        f"{symbol}{n if n > 1 else ''}"
+        for symbol, n in (("Li", lithium), ("S", sulfur), ("Cl", chlorine))
+    )
 
 
 class TestFunctions:
@@ -102,6 +115,25 @@ class TestTable:
         assert found.values[found.names.index("LiCl")] == 12.5
         assert found.optimum == 90
 
+    def test_only_neutral_compositions_with_all_elements_can_be_searched(self, desk):
+        """Li2S and LiCl in ten ratios, among what is not neutral; told by counting charges."""
+        salts = [f"Li{2 * n + 3}S{n}Cl3,{n}" for n in range(1, 11)]
+        others = ["Li2S,1", "LiCl,2", "LiSCl,3", "Li9SCl,4"]
+        text = "\n".join([HULL.splitlines()[0], *salts, *others]) + "\n"
+        names = hull(text, charge_neutral=True).names
+        assert sorted(names) == sorted([*map(reduced, salts), "Li2S", "LiCl"])
+        inside = hull(text, charge_neutral=True, all_elements=True)
+        assert inside.names == [reduced(each) for each in salts]
+        assert list(inside.space) == ["section 1"]
+        assert len(hull(text, all_elements=True)) == 12
+        assert "10 compositions of Cl-Li-S (charge-neutral, with all elements)" in inside.summary
+
+    def test_what_is_nowhere_neutral_is_told(self, desk):
+        with pytest.raises(UserError, match="charge_neutral: fewer than 10 compositions of hull"):
+            hull(charge_neutral=True)
+        with pytest.raises(UserError, match="0 of 2 compositions fit"):
+            hull("\n".join(HULL.splitlines()[:3]) + "\n", all_elements=True)
+
     def test_unusable_rows_are_named(self, desk):
         found = hull(HULL + "Li4 S2 Cl,text\nXx,3\n")
         assert len(found) == 4
@@ -143,6 +175,9 @@ class TestMap:
         for i, j in itertools.combinations(range(5), 2):  # true to scale up to one factor
             apart = np.linalg.norm(mixed[i] - mixed[j]) / np.linalg.norm(flat[i] - flat[j])
             assert apart == pytest.approx(math.sqrt(2), rel=1e-9)
+        at = neutral_section(elements, mixed).coordinates(mixed)
+        assert at.shape == (20, 2)
+        assert np.allclose(pdist(at), pdist(mixed))
 
     def test_a_field_of_metals_has_no_section(self):
         assert neutral_section(["Li", "Na", "K", "Rb"], np.full((30, 4), 0.25)) is None

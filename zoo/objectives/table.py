@@ -16,6 +16,7 @@ from framework.dataset import as_json
 from framework.errors import UserError
 from framework.objective import PoolObjective
 from framework.space import Choice
+from zoo.charge_neutrality import FEWEST, neutral_section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,17 +30,22 @@ class Table(PoolObjective):
     """Compositions of one phase field, in the coordinates of their atomic fractions.
 
     Each composition is one candidate: of several rows of one composition (polymorphs, cells of
-    several sizes) the best counts, as in an energy above hull.
+    several sizes) the best counts, as in an energy above hull. The map shows all of the file,
+    whatever is searched.
 
     Args:
         path: a CSV file with a header.
         column: the column of the value.
         composition: the column of the formulas: ``Li5SnS4Cl``, ``Li5 Sn1 S4 Cl1``.
         direction: which values are wanted.
+        charge_neutral: search only where common oxidation states cancel, in the coordinates of
+            that section (`zoo.charge_neutrality`): where a chemist looks for salts.
+        all_elements: search only compositions that hold every element of the field; the others
+            are mostly known phases, whose energies nobody has to look for.
 
     Raises:
-        UserError: the file cannot be read, lacks a column or usable rows, or holds fewer than two
-            or more than eight elements.
+        UserError: the file cannot be read, lacks a column or usable rows, holds fewer than two or
+            more than eight elements, or no candidate is left.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class Table(PoolObjective):
         column: str,
         composition: str = "composition",
         direction: Annotated[str, Choice("minimise", "maximise")] = "minimise",
+        charge_neutral: bool = False,
+        all_elements: bool = False,
     ) -> None:
         table = read_table(path, f"a CSV file with the columns '{composition}' and '{column}'")
         has_column(table, column)
@@ -70,16 +78,35 @@ class Table(PoolObjective):
         columns = [ATOMIC_NUMBERS[symbol] - 1 for symbol in symbols]
         fractions = fractions[:, columns].round(12)  # multiples of a formula are one point
         kept = _best_of_each(fractions, values, self.maximise)
-        self.fractions = fractions[kept]
+        self.measured = fractions[kept], values[kept], [_reduced(formulas[i]) for i in kept]
+        fractions, values, names = self.measured
+        # the last fraction follows from the others
+        points, axes = fractions[:, :-1], [f"fraction of {symbol}" for symbol in symbols[:-1]]
+        searched = (fractions > 0).all(axis=1) if all_elements else np.full(len(names), True)
+        if charge_neutral:
+            if (section := neutral_section(symbols, fractions)) is None:
+                raise UserError(
+                    f"charge_neutral: fewer than {FEWEST} compositions of {path} are neutral under "
+                    f"any common oxidation states of {', '.join(symbols)}; leave it out"
+                )
+            points = section.coordinates(fractions).round(12)
+            axes = [f"section {i}" for i in range(1, points.shape[1] + 1)]
+            searched &= section.lying
+        if searched.sum() < 2:
+            raise UserError(
+                f"{path}: {searched.sum()} of {len(names)} compositions fit charge_neutral and "
+                "all_elements, and a search needs two; leave one of them out"
+            )
         super().__init__(
-            # the last fraction follows from the others
-            self.fractions[:, :-1],
-            values[kept],
-            [_reduced(formulas[i]) for i in kept],
-            [f"fraction of {symbol}" for symbol in symbols[:-1]],
+            points[searched],
+            values[searched],
+            [name for name, own in zip(names, searched, strict=True) if own],
+            axes,
         )
+        kinds = ["charge-neutral"] * charge_neutral + ["with all elements"] * all_elements
+        told = f" ({', '.join(kinds)})" if kinds else ""
         self.summary = (
-            f"{len(kept)} compositions of {'-'.join(symbols)}, from {len(values)} rows of "
+            f"{len(self)} compositions of {'-'.join(symbols)}{told}, from {len(formulas)} rows of "
             f"{Path(path).name}"
         )
         self.attrs = {"unusable_rows": as_json(unusable), "name": Path(path).name}
@@ -90,14 +117,9 @@ class Table(PoolObjective):
 
         if len(self.elements) not in (3, 4):
             return {}
+        fractions, values, names = self.measured
         figure = composition_map(
-            self.elements,
-            self.fractions,
-            self.values,
-            self.axis,
-            target,
-            self.maximise,
-            self.names,
+            self.elements, fractions, values, self.axis, target, self.maximise, names
         )
         return {"composition_map": figure}
 
