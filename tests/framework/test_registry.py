@@ -14,13 +14,14 @@ from framework.registry import (
     CANDIDATES,
     DATASETS,
     ENCODERS,
+    OBJECTIVES,
     REPRESENTATIONS,
     SPLITS,
     Registry,
     load_file,
 )
 
-ALL = [ENCODERS, DATASETS, REPRESENTATIONS, SPLITS, CANDIDATES]
+ALL = [ENCODERS, DATASETS, REPRESENTATIONS, SPLITS, CANDIDATES, OBJECTIVES]
 ITEMS = [(registry, name) for registry in ALL for name in registry.names()]
 
 

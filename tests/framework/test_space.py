@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from framework.components import GIVEN
 from framework.errors import UserError
-from framework.registry import CANDIDATES, DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
+from framework.registry import CANDIDATES, DATASETS, ENCODERS, OBJECTIVES, REPRESENTATIONS, SPLITS
 from framework.space import REQUIRED, Choice, Float, Int, checked, parameters
 
 ITEMS = [
     (registry, name)
-    for registry in (ENCODERS, DATASETS, REPRESENTATIONS, SPLITS, CANDIDATES)
+    for registry in (ENCODERS, DATASETS, REPRESENTATIONS, SPLITS, CANDIDATES, OBJECTIVES)
     for name in registry.names()
 ]
 

@@ -247,7 +247,7 @@ class TestMaterials:
         [
             ({"property": "Gab"}, "property: sixty.csv has no 'Gab'; did you mean 'Gap'"),
             ({"components": 99}, "components: 99 of 100 descriptors"),
-            ({"fraction": 0.01}, "too few to hold some out"),
+            ({"fraction": 0.01}, "are held out, and a search needs 10"),
             ({"representation": "compositon"}, "'compositon' is not a registered representation"),
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
         ],

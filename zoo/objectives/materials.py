@@ -18,13 +18,14 @@ from framework.space import Choice, Float, Int
 from framework.verbs import data_component
 
 FEWEST = 10
-"""Held-out materials below which there is nothing to search."""
+"""Materials that a search needs, and as many to fit the space on."""
 
 
 class Materials(PoolObjective):
     """Held-out materials of a data set, in the principal components of a representation.
 
-    Whole element sets are held out; the components are those of the other materials. Materials
+    Whole element sets are held out, the same for every property; the components are those of the
+    other materials. What has no value of the property is left out. Materials
     that the representation cannot tell apart (polymorphs, by their composition) are one
     candidate: the one with the least distance from the hull where the data set knows it, else the
     first.
@@ -57,15 +58,16 @@ class Materials(PoolObjective):
         known = data.attrs["properties"].split()
         if property not in known:
             raise UserError(f"property: {dataset} has no '{property}'; {nearest(property, known)}")
-        data = data.isel(material=np.isfinite(data[property].values))
         held = _held_out(data, fraction, seed)
-        train, pool = data.isel(material=~held), data.isel(material=held)
-        if min(pool.sizes["material"], train.sizes["material"]) < FEWEST:
+        known_too = np.isfinite(data[property].values)[held]
+        pool = data.isel(material=held).isel(material=known_too)
+        if min(pool.sizes["material"], int((~held).sum())) < FEWEST:
             raise UserError(
-                f"dataset: {dataset} has {data.sizes['material']} materials with a "
-                f"'{property}', too few to hold some out; bring more"
+                f"dataset: of the {len(held)} materials of {dataset}, {pool.sizes['material']} with "
+                f"a '{property}' are held out, and a search needs {FEWEST} on either side; bring "
+                "more, or take another 'fraction'"
             )
-        points = _components(data, held, representation, components)
+        points = _components(data, held, representation, components)[known_too]
         if "hull_distance" in data:
             order = np.argsort(pool["hull_distance"].values, kind="stable")
         else:
