@@ -82,14 +82,15 @@ def hits_figure(results: xr.Dataset) -> Figure:
         }
         axes.plot(np.append(0, spent), np.append(0, spent) / n, **expected)
         _curves(axes, of["hits"])
-        axes.set_ylim(0, 1.02)
+        axes.set_ylim(0, 1.15)  # room for what is told
         sign = "≥" if bool(of["maximise"]) else "≤"
-        share = f"{int(of['n_hits'])} hits among {n:,} candidates"
-        axes.set_title(f"{title}: {share}", loc="left", fontsize=11)
+        told = f"{int(of['n_hits'])} hits among {n:,} candidates\n"
+        told += f"hit: {of['quantity'].item()} {sign} {target:g}"
+        corner: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": 8.5}
+        axes.text(0.03, 0.97, told, transform=axes.transAxes, **corner)
+        axes.set_title(str(title), loc="left", fontsize=11)
         axes.set_xlabel("evaluations")
         axes.set_ylabel("share of hits found")
-        axes.text(0.02, 0.98, f"hit: {of['quantity'].item()} {sign} {target:g}", va="top",
-                  transform=axes.transAxes, fontsize=9)  # fmt: skip
     _legend(figure, panels[0])
     return figure
 
@@ -97,8 +98,8 @@ def hits_figure(results: xr.Dataset) -> Figure:
 def _panels(n: int) -> tuple[Figure, list[Axes]]:
     columns = min(n, COLUMNS)
     rows = -(-n // columns)
-    width = 7.0 if n == 1 else 3.6 * columns
-    height = 4.8 if n == 1 else 3.0 * rows + 0.5
+    width = {1: 7.0, 2: 9.6}.get(n, 3.6 * columns)
+    height = 4.8 if rows == 1 and n < 3 else 3.0 * rows + 0.5
     figure, panels = new_figure(height, columns, rows, width)
     for unused in panels[n:]:
         unused.set_axis_off()
