@@ -364,6 +364,7 @@ class TestTheCommand:
         assert read(json.loads(functions.model_dump_json())).objectives == functions.objectives
         own = read_optimisation(experiments / "optimise_li_sn_s_cl.yaml")
         assert own.target == 25
+        assert read_optimisation(experiments / "optimise_materials.yaml").target is None
 
 
 class TestTracking:
