@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from framework.optimisation_schema import Optimisation, read_optimisation
 from framework.sampling import BySlot, StudyPlan
 from framework.study import work
 from tests.conftest import phasezoo, write_yaml
-from tests.framework.killed import Dies, in_process, sequence
+from tests.framework.killed import STARTER, Dies, in_process, sequence
 
 SAMPLERS = ["tpe", "gp", "cmaes", "random"]
 ELEMENTS = ("Li", "S", "Cl")
@@ -250,6 +251,23 @@ class TestGoingOn:
         assert searched(field(trials=5)).computed == 2 * 3 * 5
         again = searched(field(), workers=2)
         assert again.computed == 2 * 3 * 7
+        assert again.results.identical(outcome.results)
+
+    def test_two_commands_at_once_share_the_work_and_one_killed_loses_none(self, done, desk):
+        outcome, _ = done
+        content = field()
+        first, second = (STARTER.Process(target=searched, args=(content,)) for _ in range(2))
+        first.start()
+        second.start()
+        while not (begun := [*Path("runs").rglob("study.journal")]):
+            time.sleep(0.01)
+        first.kill()
+        for process in (first, second):
+            process.join(120)
+        assert second.exitcode == 0
+        assert begun
+        again = searched(content)
+        assert again.computed == 0
         assert again.results.identical(outcome.results)
 
     def test_fewer_trials_show_the_first_ones(self, desk):
