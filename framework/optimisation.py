@@ -13,7 +13,7 @@ import queue
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -309,8 +309,18 @@ def _search(search: Search, objective: Objective, advance: Advance) -> None:
     """Make what is missing of one search. Only one process works on it at a time: its trials
     follow one from the other."""
     search.folder.mkdir(parents=True, exist_ok=True)
-    with alone(search.folder):
+    with alone(search.folder), _one_thread(search.sampler):
         work(search.study, _Evaluated(objective), after=lambda *_: advance(1))
+
+
+def _one_thread(sampler: str) -> AbstractContextManager[None]:
+    """The Gaussian process computes on one thread: the same bits on every machine, and its
+    matrices are too small for more."""
+    if sampler != "gp":  # the others do without torch, whose import takes seconds
+        return nullcontext()
+    from framework.representation import one_thread
+
+    return one_thread()
 
 
 _made: Any = None
