@@ -390,12 +390,9 @@ def log_winner(log: Log, cell: str, folder: Path) -> None:
 
 
 def register_winner(log: Log, name: str) -> None:
-    """Register the logged winner as a new version of a model; once a winner."""
+    """Register the logged winner as a new version of a model; once a winner and name."""
     client = log.client
-    tags = client.get_run(log.parent).data.tags
-    source = tags["winner_model"]
-    if tags.get("registered") == f"{name} {source}":
-        return
+    source = client.get_run(log.parent).data.tags["winner_model"]
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -404,8 +401,9 @@ def register_winner(log: Log, name: str) -> None:
     model = client.get_logged_model(source.removeprefix("models:/"))
     # by its place: a model's URI would be looked for in the store that is MLflow's default
     where = model.artifact_location
+    if where in [each.source for each in client.search_model_versions(f"name = '{name}'")]:
+        return
     client.create_model_version(name, where, log.parent, model_id=model.model_id)
-    client.set_tag(log.parent, "registered", f"{name} {source}")
 
 
 def log_values(

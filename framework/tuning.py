@@ -199,6 +199,9 @@ def _concluded(
             where=where,
             parent=log.parent if log is not None else None,
         )
+        if told_gains := tuned.to_markdown():
+            with whole(search.folder / "tuned.md") as at:
+                at.write_text(told_gains)
     if log is not None:
         from framework import study_tracking
 
