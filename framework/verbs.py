@@ -210,7 +210,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     """
     from framework import diagnostics, plots
     from framework.plan import divided
-    from framework.task import TASKS
+    from framework.tasks import task_of
 
     if run in ENCODERS.names():
         raise UserError(
@@ -221,10 +221,8 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     settings = saved.settings
     items, split = divided(settings)
     samples = saved.representation.transform(items)
-    task = TASKS[settings["task"]["name"]](**settings["task"]["parameters"])
-    found = diagnostics.audit(
-        saved.encoder, saved.representation, samples, items, split, task.space.members
-    )
+    members = task_of(settings["task"]).members
+    found = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
     if out is not None:
         name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
         plots.save(plots.audit_figure(found, name), Path(out))
