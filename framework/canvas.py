@@ -143,7 +143,7 @@ def spoken(metric: str) -> str:
     *of, metric = metric.split("/")
     text = re.sub(r"_at_(\d+)pct", r" at \1 %", metric).replace("_", " ")
     text = re.sub("^auroc", "AUROC", text)
-    text = {"mae": "MAE", "r2": "R²"}.get(text, text)
+    text = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}.get(text, text)
     return f"{text} of {of[0].replace('_', ' ')}, {of[1]} labels" if of else text
 
 

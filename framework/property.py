@@ -41,8 +41,8 @@ class Property:
     materials above a stated value.
 
     Args:
-        properties: variables of the data set; a material without all of them is left out, and
-            counted.
+        properties: variables of the data set; a material without any of them is left out, and
+            counted. One that lacks some of them counts for the others.
         labels: numbers of labelled training materials; ``all`` for the whole training part. They
             are drawn by the run's seed, the fewer among the more, the same for every encoder.
         probe: the predictor: a registered name, or a mapping with ``name`` and its settings.
@@ -82,54 +82,54 @@ class Property:
         return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
 
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
-        """The materials that have all properties, by element set, formula and values.
+        """The materials that have a property or more, by element set, formula and values.
 
         Raises:
             UserError: a property is unknown, is text, or has one value alone; or too few
                 materials have it.
         """
-        known = ~self._lacking(dataset)
+        known = self._known(dataset)
         sets = dataset["element_set"].values.astype(str)
-        unique = np.unique(sets[known])
+        unique = np.unique(sets[known.any(axis=0)])
         if self.sample is not None and self.sample < len(unique):
             unique = np.random.default_rng(0).choice(unique, self.sample, replace=False)
-        index = np.flatnonzero(known & np.isin(sets, unique))
-        if len(index) < 2 * LEAST_LABELS:
-            raise UserError(
-                f"{dataset.attrs['title']}: {len(index)} materials have "
-                f"{' and '.join(self.properties)}; at least {2 * LEAST_LABELS} are needed, one "
-                "half of them to be labelled; bring more"
-            )
-        keys = [dataset[name].values[index] for name in reversed(self.properties)]
-        names = dataset["formula"].values.astype(str)[index], sets[index]
-        items = take(dataset, index[np.lexsort([*keys, *names])])
-        for name in self.properties:
-            if np.ptp(values := items[name].values) == 0:
+        index = np.flatnonzero(known.any(axis=0) & np.isin(sets, unique))
+        for name, own in zip(self.properties, known[:, index], strict=True):
+            if own.sum() < 2 * LEAST_LABELS:
+                raise UserError(
+                    f"{dataset.attrs['title']}: {own.sum()} materials have {name}; at least "
+                    f"{2 * LEAST_LABELS} are needed, one half of them to be labelled; bring more"
+                )
+            if np.ptp(values := dataset[name].values[index[own]]) == 0:
                 raise UserError(
                     f"task.properties: '{name}' is {values[0]:g} for all {len(values)} materials: "
                     "there is nothing to predict; take another property"
                 )
+        keys = [dataset[name].values[index] for name in reversed(self.properties)]
+        names = dataset["formula"].values.astype(str)[index], sets[index]
+        items = take(dataset, index[np.lexsort([*keys, *names])])
+        entry = dataset.attrs["time"]
+        order = items[entry].values.astype(float) if entry else np.full(len(index), np.nan)
         everything = np.ones(len(index), dtype=bool)
-        time = dataset.attrs["time"]
-        order = items[time].values.astype(float) if time else np.full(len(index), np.nan)
         items = items.assign(reported=("material", everything), order=("material", order))
-        lacking = int((~known).sum())
-        missing = f"; {lacking:,} lack a value" if lacking else ""
         items.attrs |= {"noun": "materials", "named_by": "formula"}
         items.attrs["digest"] = content_digest(items)
+        counts = ", ".join(
+            f"{name} of {own.sum():,}"
+            for name, own in zip(self.properties, known[:, index], strict=True)
+        )
         items.attrs["summary"] = (
-            f"{len(index):,} of {len(sets):,} materials with {', '.join(self.properties)}, in "
-            f"{len(unique):,} element sets{missing}"
+            f"{len(index):,} of {len(sets):,} materials in {len(unique):,} element sets: {counts}"
         )
         return items
 
     def unfit_rows(self, dataset: xr.Dataset) -> list[UnusableRow]:
-        """The materials without a value, by their number in the data set from 1."""
+        """The materials without any value, by their number in the data set from 1."""
+        reason = f"no value of {' and '.join(self.properties)}"
         rows = []
-        for i in np.flatnonzero(self._lacking(dataset)):
-            bare = [n for n in self.properties if not np.isfinite(dataset[n].values[i])]
+        for i in np.flatnonzero(~self._known(dataset).any(axis=0)):
             text = str(dataset["formula"].values[i] or dataset["element_set"].values[i])
-            rows.append(UnusableRow(int(i) + 1, f"no value of {' and '.join(bare)}", text))
+            rows.append(UnusableRow(int(i) + 1, reason, text))
         return rows
 
     def require(self, items: xr.Dataset, split: Split) -> None:
@@ -138,15 +138,15 @@ class Property:
         Raises:
             UserError: says which.
         """
-        n = len(split.train)
-        wanted = [LEAST_LABELS if isinstance(each, str) else each for each in self.labels]
-        if n < max(wanted):
-            raise UserError(
-                f"task.labels: {max(wanted):,} are more than the {n:,} training materials of "
-                f"split '{split.label}'; lower it, write 'all', or bring more materials"
-            )
-        for name in self.properties:
-            hits = self._hits(name, items[name].values[split.holdout])
+        most = max(LEAST_LABELS if isinstance(each, str) else each for each in self.labels)
+        for name, values in zip(self.properties, self._truth(items), strict=True):
+            n = int(np.isfinite(values[split.train]).sum())
+            if n < most:
+                raise UserError(
+                    f"task.labels: {most:,} are more than the {n:,} training materials of split "
+                    f"'{split.label}' with {name}; lower it, write 'all', or bring more materials"
+                )
+            hits = self._hits(name, values[_with(values, split.holdout)])
             if hits.all() or not hits.any():
                 raise UserError(
                     f"task.hits: {hits.sum()} of the {len(hits)} held-out materials of split "
@@ -193,9 +193,13 @@ class Property:
             ).items()
         }
 
-    def labelled(self, split: Split, seed: int, labels: int | str) -> np.ndarray:
-        """Which items (n,) are labelled: the first n of a shuffled training part."""
+    def labelled(
+        self, values: FloatArray, split: Split, seed: int, labels: int | str
+    ) -> np.ndarray:
+        """Which items (m,) are labelled with their values (n,): the first of a shuffled training
+        part that have one."""
         order = np.random.default_rng([seed, 2]).permutation(split.train)
+        order = _with(values, order)
         return order if labels == ALL else order[: int(labels)]
 
     def _predicted(
@@ -210,8 +214,8 @@ class Property:
         seed = done.encoder.seed
         with threadpool_limits(1):  # equal to the bit whatever runs beside it
             for j, n in enumerate(self.labels):
-                own = self.labelled(done.split, seed, n)
                 for i, values in enumerate(truth):
+                    own = self.labelled(values, done.split, seed, n)
                     probe = self.new_probe(seed).fit(latents[own], values[own], groups[own])
                     if len(index):
                         out[i, j, index] = probe.predict(latents[index])
@@ -242,6 +246,7 @@ class Property:
     def _evaluation(
         self, name: str, predicted: FloatArray, true: FloatArray, index: np.ndarray, resamples: int
     ) -> Evaluation:
+        index = _with(true, index)
         predicted, true = predicted[index], true[index]
         hits = self._hits(name, true)
         ranked = evaluate(predicted * self._sign(name), hits, prior=0.0, n_resamples=resamples)
@@ -257,6 +262,7 @@ class Property:
         self, name: str, predicted: FloatArray, true: FloatArray, index: np.ndarray
     ) -> dict[str, float]:
         """The values alone; NaN where the part holds nothing that could be ranked."""
+        index = _with(true, index)
         predicted, true = predicted[index], true[index]
         hits = self._hits(name, true)
         if hits.all() or not hits.any():
@@ -265,8 +271,8 @@ class Property:
         ranked = ranking_metrics(predicted * self._sign(name), hits, prior=0.0)
         return found | {metric: ranked[metric] for metric in RANKING}
 
-    def _lacking(self, dataset: xr.Dataset) -> np.ndarray:
-        """Which materials (n,) have no finite value of some property."""
+    def _known(self, dataset: xr.Dataset) -> np.ndarray:
+        """Which materials have a finite value of each property (property, n)."""
         known = dataset.attrs["properties"].split()
         for name in self.properties:
             if name in dataset.variables and dataset[name].dtype.kind not in "fiu":
@@ -279,8 +285,12 @@ class Property:
                     f"task.properties: '{name}' is no property of {dataset.attrs['title']}; "
                     f"{nearest(name, known)}"
                 )
-        values = np.array([dataset[name].values for name in self.properties])
-        return ~np.isfinite(values).all(axis=0)
+        return np.isfinite([dataset[name].values for name in self.properties])
+
+
+def _with(values: FloatArray, index: np.ndarray) -> np.ndarray:
+    """Those of the items that have a value."""
+    return index[np.isfinite(values[index])]
 
 
 def _check(

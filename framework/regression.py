@@ -13,13 +13,15 @@ from framework.metrics import Evaluation
 
 REGRESSION: dict[str, str] = {
     "mae": "Mean absolute error, in the units of the property; 0 or more, less is better.",
+    "rmse": "Root of the mean squared error, in the units of the property; 0 or more, less is "
+    "better.",
     "r2": "1 - squared error / squared distance to the mean of the true values; up to 1, and 0 "
     "for their mean.",
     "spearman": "Rank correlation of predicted and true values, ties at their mean rank; -1 to 1, "
     "0 where either does not vary.",
 }
 
-LOWER_IS_BETTER = ("mae",)
+LOWER_IS_BETTER = ("mae", "rmse")
 
 
 def higher_is_better(metric: str) -> bool:
@@ -57,11 +59,11 @@ def random_order(true: FloatArray) -> dict[str, float]:
     """Exact expectation of every metric where the true values (n,) are predicted in random order.
 
     The mean absolute error is then Gini's mean difference, and the squared error twice the
-    variance.
+    variance; for its root, the root of that stands.
     """
     n, ordered = len(true), np.sort(true)
     gini = 2 * float(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum()) / n**2
-    return {"mae": gini, "r2": -1.0, "spearman": 0.0}
+    return {"mae": gini, "rmse": float(2**0.5 * true.std()), "r2": -1.0, "spearman": 0.0}
 
 
 def _metrics(predicted: FloatArray, true: FloatArray, index: IntArray) -> FloatArray:
@@ -70,7 +72,8 @@ def _metrics(predicted: FloatArray, true: FloatArray, index: IntArray) -> FloatA
     spread = ((drawn - drawn.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     r2 = 1 - squared.sum(axis=1) / np.where(spread > 0, spread, np.nan)
     mae = np.abs(predicted - true)[index].mean(axis=1)
-    return np.stack([mae, r2, _correlation(_ranks(predicted, index), _ranks(true, index))])
+    rmse = np.sqrt(squared.mean(axis=1))
+    return np.stack([mae, rmse, r2, _correlation(_ranks(predicted, index), _ranks(true, index))])
 
 
 def _ranks(values: FloatArray, index: IntArray) -> FloatArray:
