@@ -226,11 +226,11 @@ def test_an_unknown_setting_of_a_part_is_named(both):
 def test_a_strong_prior_leaves_no_active_dimension_and_a_weak_one_does():
     """What the audit reads off the posterior: variance of its mean, divergence."""
     rng = np.random.default_rng(0)
-    fractions = np.zeros((256, 100), np.float32)
-    fractions[np.arange(256), rng.integers(0, 4, 256)] = 1
+    fractions = np.zeros((128, 100), np.float32)
+    fractions[np.arange(128), rng.integers(0, 4, 128)] = 1
     samples = CompositionSamples(torch.from_numpy(fractions))
     active = {}
     for beta in (50.0, 0.1):
-        encoder = fitted("composition_vae", samples, beta=beta, epochs=30)
+        encoder = fitted("composition_vae", samples, beta=beta, epochs=25)
         active[beta] = (encoder.transform(samples).var(axis=0) > 0.01).sum()
     assert active[50.0] == 0 and active[0.1] >= 2
