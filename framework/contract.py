@@ -11,6 +11,7 @@ import inspect
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,16 +20,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from framework.components import GIVEN, construct
+from framework.components import GIVEN, construct, resolve_task, tried
 from framework.dataset import take
 from framework.encoder import Encoder
 from framework.errors import UserError
 from framework.neural import NeuralEncoder
+from framework.plan import items_of
 from framework.registry import REPRESENTATIONS
 from framework.representation import Samples
 from framework.space import REQUIRED, parameters
 
 N_TRAIN, N_OTHER = 96, 48
+FITTING: tuple[dict[str, Any], ...] = (
+    {"name": "plausibility"},
+    {"name": "property", "properties": ["formation_energy"], "sample": 150},
+)
+"""Tasks on whose items of the embedded data encoders are tried."""
+
 TOLERANCE = 1e-4
 """Relative; float32 sums in another order differ by less."""
 
@@ -207,6 +215,21 @@ CHECKS: list[Callable[[Trial], None]] = [
     every_weight_takes_part_in_the_loss,
     training_lowers_the_loss,
 ]
+
+
+def items_for(cls: Any, dataset: str) -> xr.Dataset:
+    """Items of a data set that a class can be tried on: element sets, or where its representation
+    shows none, materials."""
+    shown = {"name": getattr(cls, "representation", None), "parameters": {}}
+    for task in FITTING:
+        settings = resolve_task(task, "check")
+        items = items_of({"dataset": {"name": dataset, "parameters": {}}, "task": settings})
+        if shown["name"] not in REPRESENTATIONS.names():
+            break  # the first check says so
+        with suppress(UserError):
+            tried(shown, items)
+            break
+    return items
 
 
 def check(cls: Any, items: xr.Dataset) -> Iterator[tuple[str, str | None]]:

@@ -150,6 +150,7 @@ def rank(
     from framework.config import Component
     from framework.experiment import ranked
     from framework.plan import items_of
+    from framework.tasks import task_of
 
     CANDIDATES.load("pattern")(contains=tuple(contains), exclude=tuple(exclude))  # checks symbols
     if model in ENCODERS.names():
@@ -184,6 +185,11 @@ def rank(
         if candidates is not None:
             task = components.resolve_task(_task(pattern, candidates, strict), "rank")
             settings = {**settings, "task": task}
+        elif task_of(settings["task"]).members is None:
+            raise UserError(
+                f"rank {model}: is a run of task '{settings['task']['name']}', which has no "
+                "unexplored fields to list; take a run of task 'plausibility'"
+            )
         items = items_of(settings)
         shown, encoder = saved.representation.transform(items), saved.encoder
     reported, listed = _where(items, True), _listed(items, contains, exclude)

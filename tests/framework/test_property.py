@@ -285,3 +285,10 @@ def test_a_run_is_known_by_the_property_task_and_divides_as_planned(folder):
     assert len({run.digest for run in runs}) == 3
     items, split = divided(runs[0].settings)
     assert items.sizes["material"] == len(split.codes)
+
+
+def test_a_run_without_unexplored_fields_has_nothing_to_rank(folder):
+    runs = folder / "runs"
+    run = next((runs / "cells").iterdir()).name
+    said = phasezoo("rank", run, "--runs", runs)
+    assert "is a run of task 'property', which has no unexplored fields to list" in said.message

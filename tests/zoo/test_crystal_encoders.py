@@ -130,7 +130,7 @@ def test_defaults_are_the_published_networks():
 @pytest.mark.parametrize("name", ["composition_vae", "diffraction_vae"])
 def test_what_is_searched_is_the_published_table(name):
     cls = ENCODERS.load(name)
-    found = {n: p for n, p in parameters(cls, given=("width",)).items()}
+    found = parameters(cls, given=("width",))
     for each in ("l1", "l2"):
         assert (found[each].marker.low, found[each].marker.high) == (1e-7, 3e-5)
         assert found[each].marker.log

@@ -6,35 +6,28 @@ import numpy as np
 import pytest
 
 from framework import contract, registry
-from framework.components import resolve_task
-from framework.config import Component
-from framework.plan import items_of
 from framework.registry import ENCODERS, load_file
-
-
-def items_for(task, **settings):
-    resolved = resolve_task(Component(name=task, parameters=settings), "test")
-    return items_of({"dataset": {"name": "oqmd_icsd", "parameters": {}}, "task": resolved})
+from framework.verbs import DATASET
 
 
 @pytest.fixture(scope="module")
 def items():
-    return items_for("plausibility")
-
-
-@pytest.fixture(scope="module")
-def crystals():
-    """288 materials with formula and structure; their patterns are of the usual 1,601 points."""
-    return items_for("property", properties=["formation_energy"], sample=150)
+    return contract.items_for(ENCODERS.load("autoencoder"), DATASET)
 
 
 @pytest.mark.parametrize("name", ENCODERS.names())
-def test_every_registered_encoder_holds_every_check(name, items, crystals):
+def test_every_registered_encoder_holds_every_check(name):
     cls = ENCODERS.load(name)
-    fields = cls.representation == "phase_field"
-    results = list(contract.check(cls, items if fields else crystals))
+    results = list(contract.check(cls, contract.items_for(cls, DATASET)))
     assert [problem for _, problem in results if problem] == []
     assert len(results) == len(contract.CHECKS)
+
+
+def test_an_encoder_is_tried_on_what_its_representation_shows():
+    of_crystals = contract.items_for(ENCODERS.load("diffraction_vae"), DATASET)
+    assert "site" in of_crystals.sizes and len(set(of_crystals["element_set"].values)) == 150
+    of_fields = contract.items_for(ENCODERS.load("autoencoder"), DATASET)
+    assert "formula" not in of_fields and not of_fields["reported"].all()
 
 
 OFFENDERS = {
