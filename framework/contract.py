@@ -220,7 +220,7 @@ CHECKS: list[Callable[[Trial], None]] = [
 def items_for(cls: Any, dataset: str) -> xr.Dataset:
     """Items of a data set that a class can be tried on: element sets, or where its representation
     shows none, materials."""
-    shown = {"name": getattr(cls, "representation", None), "parameters": {}}
+    shown: dict[str, Any] = {"name": getattr(cls, "representation", None), "parameters": {}}
     for task in FITTING:
         settings = resolve_task(task, "check")
         items = items_of({"dataset": {"name": dataset, "parameters": {}}, "task": settings})
