@@ -173,6 +173,7 @@ class Property:
             "prediction": (dims, predicted.astype(np.float32)),
             "truth": (("property", "candidate"), truth.astype(np.float32)),
             "property": list(self.properties),
+            "units": ("property", [done.items[n].attrs.get("units", "") for n in self.properties]),
             "labels": [str(n) for n in self.labels],
         }
         return Judged(best, _together(found), validation, seconds, variables)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from framework.canvas import BLACK, BLUE, HEIGHT, new_figure, spoken
+from framework.canvas import BLACK, BLUE, HEIGHT, WIDTH, new_figure, spoken
 from framework.task import PARTS
 
 _POINTS = 4000
@@ -23,9 +25,9 @@ def parity(cell: xr.Dataset) -> Figure:
         of = cell.sel(property=name).isel(labels=-1, candidate=held)
         true, predicted = of["truth"].values, of["prediction"].values
         axes.plot(true, predicted, "o", color=BLUE, ms=3, mew=0, alpha=0.3)
-        ends = [true.min(), true.max()]
+        ends = [np.nanmin(true), np.nanmax(true)]
         axes.plot(ends, ends, color=BLACK, lw=1, ls=":")
-        unit = f" ({cell.attrs[f'units_{name}']})" if cell.attrs.get(f"units_{name}") else ""
+        unit = f" ({of['units'].item()})"
         axes.set_xlabel(f"true {name.replace('_', ' ')}{unit}")
         axes.set_ylabel(f"predicted{unit}")
         quoted = [float(cell["value"].sel(metric=f"{name}/{labels}/{m}")) for m in ("mae", "r2")]
@@ -57,7 +59,9 @@ def learning_curves(cube: xr.Dataset, strategy: str) -> Figure:
     table = leaderboard(cube, [main, *metrics]).set_index("encoder")
     most = int((cube["part"] == PARTS.index("train")).sum("candidate").max())
     lines = line_styles(first["encoder"], cube)
-    figure, panels = new_figure(height=HEIGHT + 0.22 * len(table), columns=len(labels))
+    units = json.loads(cube.attrs["units"]) if kind in ("mae", "rmse") else {}
+    width = max(WIDTH, 3.6 * len(labels))
+    figure, panels = new_figure(HEIGHT + 0.22 * len(table), len(labels), width=width)
     for axes, (name, own) in zip(panels, labels.items(), strict=True):
         counts = [most if n == "all" else int(n) for n in own]
         for encoder, row in table.iterrows():
@@ -71,7 +75,8 @@ def learning_curves(cube: xr.Dataset, strategy: str) -> Figure:
         axes.set_xticks(counts, [f"{n:,}" for n in counts])
         axes.minorticks_off()
         axes.set_xlabel("labelled training materials")
-        axes.set_ylabel(f"{spoken(kind)} of {name.replace('_', ' ')}")
+        unit = f" ({units[name]})" if name in units else ""
+        axes.set_ylabel(f"{spoken(kind)} of {name.replace('_', ' ')}{unit}")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     title = f"split {strategy}, {first['cells'].iloc[0]}; bands: 95 % interval of the mean"

@@ -100,6 +100,9 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
             "config": experiment.to_yaml(),
             "task": experiment.task.name,
             "noun": items.attrs["noun"],
+            "units": json.dumps(
+                {str(name): of.attrs["units"] for name, of in items.items() if "units" in of.attrs}
+            ),
             "metrics": " ".join(experiment.metrics),
             "dataset_digest": items.attrs["dataset_digest"],
             "items_digest": items.attrs["digest"],

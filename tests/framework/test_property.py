@@ -9,6 +9,7 @@ import xarray as xr
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from data.datasets.oqmd_icsd import oqmd_icsd
+from framework import property_plots
 from framework.dataset import content_digest, data_set
 from framework.errors import UserError
 from framework.metrics import METRICS
@@ -18,6 +19,7 @@ from framework.regression import REGRESSION
 from framework.results import leaderboard, read, to_markdown
 from framework.task import PARTS, divide
 from tests.conftest import phasezoo, write_yaml
+from tests.framework.drawn import assert_labelled
 
 SETS = 60
 
@@ -223,7 +225,7 @@ def folder(tmp_path_factory) -> Path:
     ds = materials()
     rows = zip(ds["formula"].values, ds["hardness"].values, strict=True)
     path = folder / "mine.csv"
-    path.write_text("formula,hardness\n" + "\n".join(f"{f},{v}" for f, v in rows) + "\n")
+    path.write_text("formula,hardness (GPa)\n" + "\n".join(f"{f},{v}" for f, v in rows) + "\n")
     content = {
         "name": "mine",
         "dataset": {"name": "formula_csv", "path": str(path)},
@@ -257,6 +259,27 @@ def test_the_table_has_intervals_paired_differences_and_the_audit(folder):
     assert audits["constant"] == "collapsed" and audits["magpie"] == "alive"
     text = to_markdown(table, cube)
     assert "held-out materials" in text and "hardness/20/spearman" in text
+
+
+def test_figures_label_their_axes_with_units_and_draw_what_was_predicted(folder):
+    cell = next((folder / "runs" / "cells").iterdir()) / "cell.nc"
+    own = xr.load_dataset(cell)
+    figure = property_plots.parity(own)
+    assert_labelled(figure)
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "true hardness (GPa)"
+    held = own["part"].values == PARTS.index("holdout")
+    drawn, _ = axes.get_lines()
+    np.testing.assert_array_equal(drawn.get_xdata(), own["truth"].values[0, held])
+    np.testing.assert_array_equal(drawn.get_ydata(), own["prediction"].values[0, -1, held])
+    cube = read(folder / "runs" / "mine" / "results.nc")
+    figure = property_plots.learning_curves(cube, "random")
+    assert_labelled(figure)
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "MAE of hardness (GPa)"
+    line = next(each for each in axes.get_lines() if each.get_label() == "magpie")
+    expected = cube["value"].sel(encoder="magpie", metric=["hardness/20/mae", "hardness/all/mae"])
+    np.testing.assert_allclose(line.get_ydata(), expected.values.ravel())
 
 
 def test_figures_and_latent_dimensions_are_kept(folder):
