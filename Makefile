@@ -28,7 +28,7 @@ benchmark: $(READY) ## the reference experiment: eight encoders, two splits, thr
 	.venv/bin/phasezoo benchmark experiments/phase_field_benchmark.yaml --workers $(WORKERS)
 
 test: $(READY) ## the tests
-	.venv/bin/python -m pytest -n $(WORKERS) -m "not speed"
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not speed"
 	.venv/bin/python -m pytest -m speed -s
 
 lint: $(READY) ## ruff and mypy

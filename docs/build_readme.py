@@ -15,6 +15,7 @@ README = ROOT / "README.md"
 FINDINGS = ROOT / "docs" / "findings.md"
 REFERENCE = ROOT / "runs" / "vasylenko2021"
 RESULTS = ROOT / "runs" / "phase_field_benchmark"
+STUDY = ROOT / "runs" / "tune_phase_field_vae" / "tuning" / "phase_field_vae"
 
 
 def with_block(text: str, name: str, content: str) -> str:
@@ -64,11 +65,16 @@ def main() -> None:
     current = with_block(text, "models", models())
     if "--check" in sys.argv:
         sys.exit(None if current == text else "README.md is out of date: run `make readme`")
-    board = RESULTS / "leaderboard.md"
-    if not board.exists():
-        sys.exit(f"{board}: run `make benchmark` first")
+    board, tuned = RESULTS / "leaderboard.md", STUDY / "tuned.md"
+    for needed, command in (
+        (board, "make benchmark"),
+        (tuned, "phasezoo tune experiments/tune_phase_field_vae.yaml"),
+    ):
+        if not needed.exists():
+            sys.exit(f"{needed}: run `{command}` first")
     current = with_block(current, "published", to_markdown(collect(ROOT / "runs")))
     current = with_block(current, "leaderboard", board.read_text(encoding="utf-8"))
+    current = with_block(current, "tuned", tuned.read_text(encoding="utf-8"))
     README.write_text(current, encoding="utf-8")
     findings = with_block(
         FINDINGS.read_text(encoding="utf-8"), "vasylenko", sizes_of_the_reference()
@@ -78,6 +84,7 @@ def main() -> None:
     figures.mkdir(exist_ok=True)
     for name in ("recall_curves_random.png", "leaderboard_time.png"):
         shutil.copy(RESULTS / "figures" / name, figures / name)
+    shutil.copy(STUDY / "figures" / "history.png", figures / "study_history.png")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import tempfile
 import traceback
@@ -20,7 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from framework.config import Experiment
 from framework.errors import UserError
 from framework.experiment import execute
+from framework.files import whole
 from framework.plan import Run, plan
+from framework.processes import context
 
 
 @dataclass
@@ -89,9 +90,11 @@ def benchmark(
     outcome.results = results.collect(experiment, planned, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
-        table.to_csv(folder / published.FILE, index=False)
-    if outcome.results is not None and results.write(outcome.results, experiment, folder):
+        with whole(folder / published.FILE) as at:
+            table.to_csv(at, index=False)
+    if outcome.results is not None and not results.stands(outcome.results, folder):
         benchmark_plots.save_benchmark_figures(outcome.results, folder / "figures")
+        results.write(outcome.results, experiment, folder)
     if track:
         outcome.tracked = tracking.log_benchmark(experiment, outcome, runs, parent)
     return outcome
@@ -194,10 +197,10 @@ def _pooled(
     wanted: list[Run], runs: Path, bars: _Bars, workers: int
 ) -> Generator[Result, None, list[Run]]:
     """Yields what ends; returns the runs that a dying worker left undone."""
-    context = multiprocessing.get_context("spawn")
-    reports = context.Queue()
+    start = context()
+    reports = start.Queue()
     undone: list[Run] = []
-    pool = ProcessPoolExecutor(workers, context, _join, (reports,))
+    pool = ProcessPoolExecutor(workers, start, _join, (reports,))
     try:
         futures = {pool.submit(_worker, run, runs): run for run in wanted}
         for future in _as_they_end(futures, reports, bars):

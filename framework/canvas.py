@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from framework.files import whole
 from framework.task import PARTS
 
 FloatArray = NDArray[np.float64]
@@ -149,8 +150,8 @@ def spoken(metric: str) -> str:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write one figure as PNG; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with whole(path) as at:
+        figure.savefig(at)
     return path
 
 

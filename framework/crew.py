@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import optuna
 
 from framework.errors import UserError
+from framework.processes import context
 from framework.sampling import StudyPlan
 from framework.study import Objective, ended, n_free, recover, work
 
@@ -74,10 +74,10 @@ def _side_by_side(
     watch: Callable[[], None],
 ) -> None:
     """Worker processes; one that dies stops no other, and its trial is taken up again."""
-    context = multiprocessing.get_context("spawn")
-    failures = context.SimpleQueue()
+    start = context()
+    failures = start.SimpleQueue()
     processes = [
-        context.Process(target=_worker, args=(plan, objective, deadline, failures), daemon=True)
+        start.Process(target=_worker, args=(plan, objective, deadline, failures), daemon=True)
         for _ in range(workers)
     ]
     for process in processes:

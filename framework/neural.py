@@ -100,6 +100,7 @@ class NeuralEncoder(Encoder, pl.LightningModule):
     @contextmanager
     def as_it_stands(self) -> Iterator[None]:
         """In the middle of a training, let the encoder be read as if it were fitted."""
+        self._require_finite()
         self._trained = True
         if not hasattr(self, "decode"):
             self._learn_density(self.__dict__["_data"][0])
@@ -156,11 +157,14 @@ class NeuralEncoder(Encoder, pl.LightningModule):
             values = {name: float(value) / count for name, value in terms.items()}
             for name, value in {"loss": sum(values.values()), **values}.items():
                 self._history.setdefault(f"{part}_{name}", []).append(value)
-        if not np.isfinite(self._history["train_loss"][-1]):
+        self._require_finite()
+
+    def _require_finite(self) -> None:
+        alive = all(bool(weights.isfinite().all()) for weights in self.parameters())
+        if not (alive and np.isfinite(self._history.get("train_loss", [0.0])[-1])):
             raise UserError(
                 f"the loss of {type(self).__name__} is no longer finite in epoch "
-                f"{len(self._history['train_loss'])}; lower learning_rate "
-                f"({self.settings.learning_rate:g})"
+                f"{self.current_epoch + 1}; lower learning_rate ({self.settings.learning_rate:g})"
             )
 
     @property

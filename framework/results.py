@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,13 @@ from framework.config import Experiment
 from framework.diagnostics import QUANTITIES
 from framework.errors import UserError
 from framework.experiment import read_cell
+from framework.files import whole
 from framework.plan import Run, divided
 from framework.registry import ENCODERS
 from framework.regression import higher_is_better
 from framework.task import PARTS
+
+FILE = "results.nc"
 
 
 def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset | None:
@@ -110,31 +112,31 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
     )
 
 
-def write(cube: xr.Dataset, experiment: Experiment, folder: Path) -> bool:
-    """Write results.nc, leaderboard.csv, leaderboard.md and experiment.yaml, each at once.
-
-    Returns:
-        whether anything was new: the same runs in the same order are not written again.
-    """
-    path = folder / "results.nc"
+def stands(cube: xr.Dataset, folder: Path) -> bool:
+    """Whether all of it is written already: the same runs in the same order."""
+    path = folder / FILE
     if path.exists():
         try:
             with xr.open_dataset(path, engine="netcdf4") as old:
-                if old.attrs == cube.attrs and old["run"].identical(cube["run"]):
-                    return False
+                return bool(old.attrs == cube.attrs and old["run"].identical(cube["run"]))
         except (OSError, ValueError, KeyError):
             pass  # damaged or of an older layout: written anew from the runs
+    return False
+
+
+def write(cube: xr.Dataset, experiment: Experiment, folder: Path) -> None:
+    """Write leaderboard.csv, leaderboard.md, experiment.yaml and, last, results.nc, by which
+    `stands` knows that the others are there."""
     table = leaderboard(cube)
+    with whole(folder / "leaderboard.csv") as at:
+        table.to_csv(at, index=False)
+    with whole(folder / "leaderboard.md") as at:
+        at.write_text(to_markdown(table, cube))
+    with whole(folder / "experiment.yaml") as at:
+        at.write_text(experiment.to_yaml())
     small = {"zlib": True, "complevel": 4}
-
-    def store(at: Path) -> None:
+    with whole(folder / FILE) as at:
         cube.to_netcdf(at, engine="netcdf4", encoding={"score": small, "part": small})
-
-    _atomically(path, store)
-    _atomically(folder / "leaderboard.csv", lambda at: table.to_csv(at, index=False))
-    _atomically(folder / "leaderboard.md", lambda at: at.write_text(to_markdown(table, cube)))
-    _atomically(folder / "experiment.yaml", lambda at: at.write_text(experiment.to_yaml()))
-    return True
 
 
 def read(path: Path) -> xr.Dataset:
@@ -304,14 +306,3 @@ def _cells(own: xr.Dataset) -> str:
 
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _atomically(path: Path, write_to: Callable[[Path], Any]) -> None:
-    scratch = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write_to(scratch)
-        scratch.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState
 
 from framework.errors import UserError
@@ -113,6 +114,10 @@ class BySlot(BaseSampler):
         self._slot = _places(study)[trial._trial_id]
         seed = int(np.random.SeedSequence([self.plan.seed, self._slot]).generate_state(1)[0])
         self._inner = _SAMPLERS[self.plan.sampler](seed)
+        for name in ("_search_space", "_intersection_search_space"):
+            if hasattr(self._inner, name):
+                own = getattr(self._inner, name)._include_pruned
+                setattr(self._inner, name, _WholeSpace(self.plan.space, own))
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(
@@ -150,6 +155,26 @@ class BySlot(BaseSampler):
         values: Sequence[float] | None,
     ) -> None:
         self._inner.after_trial(study, trial, state, values)
+
+
+class _WholeSpace(IntersectionSearchSpace):
+    """What all trials so far have drawn: everything, once there is a trial.
+
+    Optuna compares the distributions of all trials, which a sampler made anew for every trial
+    would do every time.
+    """
+
+    def __init__(self, space: dict[str, BaseDistribution], include_pruned: bool) -> None:
+        super().__init__(include_pruned)
+        self._whole = dict(sorted(space.items()))
+        done = TrialState.COMPLETE, TrialState.PRUNED
+        self._done = done if include_pruned else done[:1]
+
+    def calculate(
+        self, study: optuna.Study, use_cache: bool = False
+    ) -> dict[str, BaseDistribution]:
+        trials = study._get_trials(deepcopy=False, use_cache=use_cache)
+        return self._whole if any(trial.state in self._done for trial in trials) else {}
 
 
 class _HyperbandBySlot(HyperbandPruner):

@@ -14,66 +14,66 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from framework.errors import UserError, nearest
 
+Number = TypeVar("Number", int, float)
+
 
 @dataclass(frozen=True)
-class Int:
-    """Whole numbers: searched from low to high, both included; ``log`` for a logarithmic search.
+class _Range(Generic[Number]):
+    """Numbers: searched from low to high, both included; ``log`` for a logarithmic search.
 
     Attributes:
         within: the valid range, where it is wider than the searched one.
         tuned: whether a tuner searches it unless told otherwise.
     """
 
-    low: int
-    high: int
+    low: Number
+    high: Number
     log: bool = False
-    within: tuple[int, int] | None = None
+    within: tuple[Number, Number] | None = None
     tuned: bool = True
+    _kind: ClassVar[str]
+    _form: ClassVar[str]
 
     @property
-    def limits(self) -> tuple[int, int]:
+    def limits(self) -> tuple[Number, Number]:
         """The least and the greatest valid value."""
         return self.within or (self.low, self.high)
 
-    def __contains__(self, value: Any) -> bool:
-        return self.limits[0] <= value <= self.limits[1]
-
-    def __str__(self) -> str:
-        return "int {}..{}".format(*self.limits)
-
-
-@dataclass(frozen=True)
-class Float:
-    """Real numbers; as `Int`."""
-
-    low: float
-    high: float
-    log: bool = False
-    within: tuple[float, float] | None = None
-    tuned: bool = True
-
     @property
-    def limits(self) -> tuple[float, float]:
-        """The least and the greatest valid value."""
-        return self.within or (self.low, self.high)
+    def searched(self) -> str:
+        """The searched range, in words."""
+        return self._form.format(self.low, self.high) + (", logarithmic" if self.log else "")
 
     def __contains__(self, value: Any) -> bool:
-        return self.limits[0] <= value <= self.limits[1]
+        return bool(self.limits[0] <= value <= self.limits[1])
 
     def __str__(self) -> str:
-        return "float {:g}..{:g}".format(*self.limits)
+        return f"{self._kind} {self._form.format(*self.limits)}"
+
+
+class Int(_Range[int]):
+    """Whole numbers."""
+
+    _kind, _form = "int", "{}..{}"
+
+
+class Float(_Range[float]):
+    """Real numbers."""
+
+    _kind, _form = "float", "{:g}..{:g}"
 
 
 class Choice:
     """One of a few named options."""
 
     tuned = True
+    searched = "all"
 
     def __init__(self, *options: Any) -> None:
         self.options = options

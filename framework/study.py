@@ -125,6 +125,13 @@ def ended(study: optuna.Study) -> list[tuple[int, FrozenTrial]]:
     return sorted(counted, key=lambda pair: pair[0])
 
 
+def snapshot(study: optuna.Study) -> optuna.Study:
+    """A copy in memory of how a study stands, which no storage can take away."""
+    copied = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    copied.add_trials(study.get_trials(deepcopy=False))
+    return copied
+
+
 def _holders(study: optuna.Study, plan: StudyPlan) -> dict[int, int]:
     """The id of the trial that holds a slot, by slot: the oldest that was not given up."""
     trials = study.get_trials(deepcopy=False)

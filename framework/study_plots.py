@@ -51,8 +51,9 @@ def _drawable(study: optuna.Study, objectives: Sequence[str]) -> dict[str, Calla
     def value(trial: optuna.trial.FrozenTrial) -> float:
         return float(trial.values[0])
 
-    # a target is taken by name alone where there is one objective
-    of: dict[str, Any] = {"target": value, "target_name": first}
+    # with a target of its own Optuna does not draw the best value so far
+    target = {"target": value} if len(objectives) > 1 else {}
+    of: dict[str, Any] = {"target_name": first, **target}
     figures: dict[str, Callable[[], Any]] = {
         "history": lambda: drawn.plot_optimization_history(study, **of),
         "slice": lambda: drawn.plot_slice(study, **of),

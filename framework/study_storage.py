@@ -6,7 +6,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from optuna.exceptions import OptunaError, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from framework.errors import UserError
@@ -84,6 +85,7 @@ def _database(url: str) -> BaseStorage:
         )
     if address.get_backend_name() != "sqlite":
         probe(url)  # a host that does not answer would be waited for for minutes
+    url = _with_driver(address)
     for _ in range(RIVALS):
         try:
             return RDBStorage(url)
@@ -93,6 +95,14 @@ def _database(url: str) -> BaseStorage:
                 raise
             time.sleep(0.1)
     return RDBStorage(url)
+
+
+def _with_driver(address: URL) -> str:
+    """``postgresql://`` means psycopg2 to SQLAlchemy 2.0 and psycopg to 2.1: take what is there."""
+    drivers = [name for name in ("psycopg", "psycopg2") if find_spec(name)]
+    if address.drivername == "postgresql" and drivers:
+        address = address.set(drivername=f"postgresql+{drivers[0]}")
+    return address.render_as_string(hide_password=False)
 
 
 class _Journal(JournalFileBackend):
@@ -138,6 +148,19 @@ class _Lock(BaseJournalFileLock):
 
     def release(self) -> None:
         self._file.close()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other command is here with the same folder; where the system cannot lock
+    files, nobody waits."""
+    with ExitStack() as stack:
+        if fcntl is not None:
+            lock = _Lock(str(folder / "command"))
+            with suppress(OSError):
+                lock.acquire()
+                stack.callback(lock.release)
+        yield
 
 
 def _mend_torn_line(path: Path) -> None:

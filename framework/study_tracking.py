@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import AbstractContextManager
+from collections import defaultdict
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from mlflow import entities
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 from optuna.trial import FrozenTrial, TrialState
 
 from framework import tracking
 from framework.config import digest
 from framework.errors import UserError
 from framework.experiment import versions
-from framework.ownership import is_mine
+from framework.ownership import is_me, is_mine, lives, owner
 from framework.store import store_uri
 from framework.study import ended
 from framework.tuning import Search, Tuned, trial_run
@@ -36,7 +39,8 @@ class StudyLog:
     """The runs of one study in MLflow.
 
     Every command logs the trials of its own workers as they end, beside their work. A store that
-    fails meanwhile stops no search: what is missing is logged at the end.
+    fails meanwhile stops no search: what is missing is logged at the end. Used as a context, the
+    study's run ends with what stops the search, too.
     """
 
     search: Search
@@ -44,6 +48,16 @@ class StudyLog:
     runs: Path
     done: set[int] = field(default_factory=set)
     broken: bool = False
+    versions: dict[str, str] = field(default_factory=versions)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            status = "FAILED" if issubclass(kind, Exception) else "KILLED"
+            with suppress(UserError), self.as_user_error():
+                self.log.client.set_terminated(self.parent, status)
 
     @property
     def parent(self) -> str:
@@ -66,12 +80,16 @@ class StudyLog:
     def log_rest(self, study: optuna.Study) -> None:
         """Log all trials that are not in the store yet, whoever finished them.
 
+        Another command may do the same meanwhile: of two children of one trial one is deleted.
+
         Raises:
             UserError: the store failed; the same command logs the rest.
         """
         with self.as_user_error():
             self.done = _logged(self.log)
         self._log([(s, t) for s, t in ended(study) if t.number not in self.done])
+        with self.as_user_error():
+            _delete_twins(self.log)
 
     def _log(self, trials: list[tuple[int, FrozenTrial]]) -> None:
         with self.as_user_error():
@@ -86,12 +104,13 @@ class StudyLog:
         started, over = (
             int(t.timestamp() * 1000) for t in (trial.datetime_start, trial.datetime_complete)
         )
-        owner = trial.user_attrs["owner"]
+        worker = trial.user_attrs["owner"]
         tags = {
             "kind": "trial",
             "trial": str(trial.number),
             "slot": str(place),
-            "worker": f"{owner['host']}:{owner['pid']}",
+            "worker": f"{worker['host']}:{worker['pid']}",
+            "logged_by": json.dumps(owner()),
         }
         if trial.state == TrialState.PRUNED:
             tags["pruned"] = f"after {trial.last_step} of its intermediate values"
@@ -109,7 +128,7 @@ class StudyLog:
             Metric(watched, value, over, step) for step, value in trial.intermediate_values.items()
         ]
         tracking.log_values(client, child, tracking.flat(run.settings), metrics)
-        content = {"settings": run.settings, "versions": versions()}
+        content = {"settings": run.settings, "versions": self.versions}
         client.log_dict(child, json.loads(json.dumps(content, default=list)), "trial.json")
         client.set_terminated(child, STATUS[trial.state], end_time=over)
 
@@ -181,13 +200,38 @@ def close_log(
 
 
 def _logged(log: tracking.Log) -> set[int]:
-    """Numbers of the trials that are logged; what a killed process left open is deleted."""
+    """Numbers of the trials that are logged, or being logged by another command; what a process
+    that was killed, or whose store failed, left open is deleted."""
     numbers = set()
     for child in tracking.children(log):
         if "trial" not in child.data.tags:
             continue
-        if child.info.status == "RUNNING":
-            log.client.delete_run(child.info.run_id)
+        if child.info.status == "RUNNING" and not _is_logged_elsewhere(child):
+            _delete(log, child.info.run_id)
         else:
             numbers.add(int(child.data.tags["trial"]))
     return numbers
+
+
+def _is_logged_elsewhere(child: entities.Run) -> bool:
+    by = json.loads(child.data.tags.get("logged_by", "null"))
+    return by is not None and not is_me(by) and lives(by, 0)
+
+
+def _delete_twins(log: tracking.Log) -> None:
+    """Of children of the same trial keep one, the same one whoever looks."""
+    ids = defaultdict(list)
+    for child in tracking.children(log):
+        if "trial" in child.data.tags and child.info.status != "RUNNING":
+            ids[child.data.tags["trial"]].append(child.info.run_id)
+    for twins in ids.values():
+        for run_id in sorted(twins)[1:]:
+            _delete(log, run_id)
+
+
+def _delete(log: tracking.Log, run_id: str) -> None:
+    try:
+        log.client.delete_run(run_id)
+    except MlflowException:
+        if log.client.get_run(run_id).info.lifecycle_stage != "deleted":  # another was quicker
+            raise

@@ -38,9 +38,10 @@ def describe_model(row: dict[str, Any]) -> None:
     typer.echo(f"{row['name']} ({row['representation']}): {row['summary']}\n")
     cls = ENCODERS.load(row["name"])
     typer.echo((cls.__doc__ or "").strip() + "\n")
-    table = new_table("setting", "type, range, default")
+    table = new_table("setting", "type, range, default", "searched by tune")
     for name, parameter in parameters(cls, given=GIVEN).items():
-        table.add_row(name, str(parameter))
+        marker = parameter.marker
+        table.add_row(name, str(parameter), marker.searched if marker and marker.tuned else "")
     print_table(table)
 
 

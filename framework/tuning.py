@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -24,15 +25,19 @@ from framework.config import Component, Experiment, Tuning
 from framework.crew import work_through
 from framework.errors import UserError, nearest, placed
 from framework.experiment import Progress, fit
+from framework.files import whole
 from framework.plan import Run, divided, plan
 from framework.registry import ENCODERS
 from framework.regression import higher_is_better
 from framework.sampling import REPORTS, StudyPlan, grid
 from framework.search_space import meant, moved_into, plain, search_space, told
 from framework.strict_yaml import write_yaml
-from framework.study import ended, open_study
-from framework.study_storage import usable
+from framework.study import ended, open_study, snapshot
+from framework.study_storage import alone, usable
 from framework.task import Fit
+
+if TYPE_CHECKING:
+    from framework.study_tracking import StudyLog
 
 WATCHED = 20_000
 """Unexplored items, drawn once, against which a trial's validation fields are ranked."""
@@ -148,33 +153,55 @@ def tune(
     if track:
         log = study_tracking.open_log(search, runs)
     deadline = None if timeout is None else time.time() + timeout
-    with usable(search.study.storage):
-        work_through(
-            search.study,
-            _Objective(search),
-            study,
-            workers=workers,
-            deadline=deadline,
-            look=None if log is None else log.log_ended,
-            progress=progress,
-        )
-    tuned = _counted(search, study)
+    with log or nullcontext():
+        with usable(search.study.storage):
+            work_through(
+                search.study,
+                _Objective(search),
+                study,
+                workers=workers,
+                deadline=deadline,
+                look=None if log is None else log.log_ended,
+                progress=progress,
+            )
+        with alone(search.folder):  # of several commands the first scores, the others find it
+            return _concluded(search, study, runs, log, register, workers, progress, where)
+
+
+def _concluded(
+    search: Search,
+    study: optuna.Study,
+    runs: Path,
+    log: StudyLog | None,
+    register: str | None,
+    workers: int,
+    progress: bool,
+    where: str,
+) -> Tuned:
+    """What stands of a search, as figures and tables; if it is over, its winner on the hold-out."""
     from framework import study_plots
+
+    with usable(search.study.storage):
+        study = snapshot(study)
+    tuned = _counted(search, study)
 
     study_plots.save_study_figures(study, search.tuning.objectives, search.folder / "figures")
     _write_trials(search, study)
     if tuned.best is not None:
-        (search.folder / "best.yaml").write_text(write_yaml(tuned.best.as_yaml()))
+        with whole(search.folder / "best.yaml") as at:
+            at.write_text(write_yaml(tuned.best.as_yaml()))
         tuned.outcome = benchmark(
             final(search, tuned.best),
             runs,
             workers=workers,
-            track=track,
+            track=log is not None,
             progress=progress,
             where=where,
             parent=log.parent if log is not None else None,
         )
     if log is not None:
+        from framework import study_tracking
+
         tuned.tracked = study_tracking.close_log(log, study, tuned, runs, register)
     return tuned
 
@@ -367,7 +394,8 @@ def _write_trials(search: Search, study: optuna.Study) -> None:
         }
         for place, trial in ended(study)
     ]
-    pd.DataFrame(rows).to_csv(search.folder / "trials.csv", index=False)
+    with whole(search.folder / "trials.csv") as at:
+        pd.DataFrame(rows).to_csv(at, index=False)
 
 
 def _chosen(experiment: Experiment, wanted: str | None, prefix: str) -> Component:

@@ -15,6 +15,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -31,6 +32,12 @@ FIELDS = tuple(
 )
 REPORTED = tuple(random.Random(0).sample(FIELDS, 60))
 PATTERN = "M-M'-A"
+
+
+refused: set[tuple[str, ...]] = set()
+"""Commands that were refused, each with its message: what was typed may stand in a file."""
+elsewhere: list[int] = []
+"""How many there were in each process that ran tests beside this one."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,24 @@ def phasezoo(*arguments: object) -> Said:
         except Exception:
             traceback.print_exc()
             code = 70
+    refused.update([(*map(str, arguments), err.getvalue())] if code == 2 else [])
     return Said(code, out.getvalue(), err.getvalue())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["refused"] = len(refused)
+
+
+def pytest_testnodedown(node: Any) -> None:
+    elsewhere.append(getattr(node, "workeroutput", {}).get("refused", 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if count := len(refused) + sum(elsewhere):
+        terminalreporter.write_line(
+            f"{count} different bad inputs ended with one message and exit code 2"
+        )
 
 
 def phasezoo_process(*arguments: object, **changes: str) -> Said:

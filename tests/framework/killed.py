@@ -25,7 +25,7 @@ from framework.study import ended, open_study, work
 
 STARTER = multiprocessing.get_context("forkserver")
 STARTER.set_forkserver_preload(
-    ["torch", "framework.tuning", "framework.study_plots", "optuna.samplers", __name__]
+    ["framework.neural", "framework.cli", "framework.study_plots", __name__]
 )
 
 SPACE = {

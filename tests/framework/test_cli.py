@@ -94,8 +94,11 @@ def test_models_takes_wildcards():
 
 def test_one_model_is_shown_with_every_setting_its_range_and_default():
     said = phasezoo("models", "autoencoder")
-    assert re.search(r"latent_dim\s+int 2\.\.64, default 16", said.out)
-    assert re.search(r"learning_rate\s+float 1e-05\.\.0\.1, default 0\.001", said.out)
+    assert re.search(r"latent_dim\s+int 1\.\.1024, default 16\s+2\.\.64", said.out)
+    assert re.search(
+        r"learning_rate\s+float 1e-06\.\.1, default 0\.001\s+0\.0001\.\.0\.01, logarithmic",
+        said.out,
+    )
     assert "width" not in [line.split()[0] for line in said.out.splitlines() if line.split()]
 
 
@@ -178,12 +181,14 @@ def test_a_benchmark_leaves_results_tables_and_figures_and_is_not_repeated():
     assert (folder / "results.nc").stat().st_mtime_ns == before
 
 
-def test_the_number_of_workers_changes_no_bit():
-    path = write_yaml(grid(seeds=[0]))
-    one = phasezoo("benchmark", path, "--no-track", "--runs", "one")
-    two = phasezoo_process("benchmark", path, "--no-track", "--runs", "two", "--workers", "2")
+def test_the_number_of_workers_and_the_order_of_encoders_change_no_bit():
+    content = grid(seeds=[0])
+    one = phasezoo("benchmark", write_yaml(content), "--no-track", "--runs", "one")
+    turned = write_yaml(content | {"encoders": content["encoders"][::-1]})
+    two = phasezoo_process("benchmark", turned, "--no-track", "--runs", "two", "--workers", "2")
     assert one.code == two.code == 0, two.err
     first, second = (xr.load_dataset(f"{n}/grid/results.nc") for n in ("one", "two"))
+    second = second.sel(encoder=first["encoder"])
     for name in set(first.data_vars) - {"seconds_fit", "seconds_score"}:
         np.testing.assert_array_equal(first[name].values, second[name].values, err_msg=str(name))
     assert (

@@ -85,8 +85,9 @@ def test_a_working_autoencoder_is_alive(problem):
 
 def test_the_published_sigmoid_setting_is_collapsed_and_the_repaired_one_alive(problem):
     reference = ENCODERS.load("phase_field_vae")
-    published = audited(reference, problem, output="sigmoid", epochs=5)
-    repaired = audited(reference, problem, dropout=0.0, epochs=6)
+    quick = {"batch_size": 256, "learning_rate": 3e-3}
+    published = audited(reference, problem, output="sigmoid", epochs=3, **quick)
+    repaired = audited(reference, problem, dropout=0.0, epochs=6, **quick)
     assert published.verdict == "collapsed"
     assert any("norm of the input" in reason for reason in published.reasons)
     assert published.values["norm_correlation"] > 0.98
@@ -175,6 +176,6 @@ def test_dead_relus_are_counted():
 
 
 def test_active_units_follow_burda(problem):
-    found = audited(ENCODERS.load("phase_field_vae"), problem, epochs=2)
+    found = audited(ENCODERS.load("phase_field_vae"), problem, epochs=1)
     variance = found.evidence["variance"]
     assert found.values["active_units"] == np.mean(variance > ACTIVE_VARIANCE)

@@ -4,10 +4,11 @@ import signal
 
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import TrialState, create_trial
 
 from framework.errors import UserError
-from framework.sampling import grid, pruner, slots
+from framework.sampling import _WholeSpace, grid, pruner, slots
 from framework.study import open_study, work
 from tests.framework.killed import (
     FEW,
@@ -100,6 +101,32 @@ def test_another_seed_is_another_sequence(tmp_path):
         drawn.append(sequence(plan))
     assert drawn[0] == drawn[2]
     assert drawn[0][1:] != drawn[1][1:]
+
+
+@pytest.mark.parametrize("include_pruned", [True, False])
+def test_the_space_that_trials_share_is_what_optuna_finds_by_comparing_them(
+    tmp_path, include_pruned
+):
+    plan = planned(tmp_path, trials=3)
+    study = open_study(plan)
+
+    def ended_as(state):
+        made = create_trial(
+            state=state,
+            params=START,
+            distributions=SPACE,
+            values=[1.0] if state.value == 1 else None,
+        )
+        study.add_trial(made)
+
+    found = []
+    for state in (TrialState.FAIL, TrialState.PRUNED, TrialState.COMPLETE):
+        ended_as(state)
+        ours = _WholeSpace(plan.space, include_pruned).calculate(study)
+        theirs = IntersectionSearchSpace(include_pruned).calculate(study)
+        assert list(ours.items()) == list(theirs.items())
+        found.append(bool(ours))
+    assert found == [False, include_pruned, True]
 
 
 def test_a_grid_ends_when_every_point_was_tried(tmp_path):

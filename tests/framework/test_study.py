@@ -15,7 +15,7 @@ from framework.crew import work_through
 from framework.errors import UserError
 from framework.ownership import STALE, is_mine, lives, owner
 from framework.sampling import given_up, slots
-from framework.study import ended, n_free, open_study, recover, work
+from framework.study import ended, n_free, open_study, recover, snapshot, work
 from framework.study_storage import usable
 from tests.framework.killed import (
     STARTER,
@@ -89,6 +89,18 @@ class TestGoingOn:
         assert state_of(study, lost) == TrialState.FAIL
         work(replace(plan, trials=4), curve)
         assert [place for place, *_ in sequence(plan)] == [0, 1, 2, 3]
+
+    def test_a_snapshot_is_the_study_without_its_storage(self, tmp_path):
+        plan = planned(tmp_path, pruner="median", trials=12)
+        assert in_process(work, plan, Dies(2)) == -9
+        work(plan, curve)
+        study = open_study(plan)
+        copied = snapshot(study)
+        expected, best = ended(study), study.best_trial
+        (tmp_path / "study.journal").unlink()
+        assert ended(copied) == expected
+        assert copied.best_trial == best
+        assert copied.directions == study.directions
 
 
 class TestOtherSettings:

@@ -353,7 +353,7 @@ class TestNothingTwice:
         assert len(children) == 6
         assert client_of(runs).get_run(parent).info.status == "FAILED"
         with pytest.raises(UserError, match="has ended as FAILED"):
-            tracking.recorded(child.info.run_id, runs).folder
+            _ = tracking.recorded(child.info.run_id, runs).folder
 
         shutil.move(tmp_path / "later", broken.folder(runs))
         assert tracking.log_benchmark(experiment, complete, runs) == parent
@@ -434,7 +434,7 @@ class TestArtifacts:
     @pytest.mark.parametrize("run_id", ["0" * 32, "nonsense", "../cells"])
     def test_an_unknown_run_is_named(self, tracked: tuple[Path, Outcome], run_id: str) -> None:
         with pytest.raises(UserError, match=f"'{run_id}' is no run"):
-            tracking.recorded(run_id, tracked[0]).folder
+            _ = tracking.recorded(run_id, tracked[0]).folder
 
     def test_a_benchmark_is_no_cell(self, tracked: tuple[Path, Outcome]) -> None:
         with pytest.raises(UserError, match="is a benchmark; give a finished child"):
@@ -442,7 +442,7 @@ class TestArtifacts:
 
     def test_a_folder_without_store_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nothing is tracked"):
-            tracking.recorded("0" * 32, tmp_path).folder
+            _ = tracking.recorded("0" * 32, tmp_path).folder
         assert not list(tmp_path.iterdir())
 
 

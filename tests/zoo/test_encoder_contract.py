@@ -5,9 +5,16 @@ import textwrap
 import numpy as np
 import pytest
 
-from framework import contract, registry
+from framework import contract, registry, tuning
+from framework.components import GIVEN
+from framework.config import experiment_from
+from framework.crew import work_through
+from framework.errors import UserError
 from framework.registry import ENCODERS, load_file
+from framework.space import parameters
+from framework.study import ended, open_study
 from framework.verbs import DATASET
+from tests.conftest import tiny
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +35,31 @@ def test_an_encoder_is_tried_on_what_its_representation_shows():
     assert "site" in of_crystals.sizes and len(set(of_crystals["element_set"].values)) == 150
     of_fields = contract.items_for(ENCODERS.load("autoencoder"), DATASET)
     assert "formula" not in of_fields and not of_fields["reported"].all()
+
+
+FIELDS = [name for name in ENCODERS.names() if ENCODERS.load(name).representation == "phase_field"]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_registered_encoder_of_fields_tunes(name, desk):
+    known = parameters(ENCODERS.load(name), given=GIVEN)
+    few = {"epochs": 1} if "epochs" in known else {}
+    content = tiny(
+        name="t", encoders=[{"name": name, **few}], validation_fraction=0.3, tuning={"trials": 3}
+    )
+    wanted = experiment_from(content, "t")
+    if all(p.marker is None or not p.marker.tuned for p in known.values()):
+        with pytest.raises(UserError, match="has nothing to tune"):
+            tuning.prepare(wanted, desk / "runs")
+        return
+    search = tuning.prepare(wanted, desk / "runs")
+    study = open_study(search.study)
+    work_through(search.study, tuning._Objective(search), study, workers=1)
+    trials = [trial for _, trial in ended(study)]
+    assert len(trials) == 3
+    assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}
+    assert all(np.isfinite(t.values[0]) for t in trials)
+    assert len({str(t.params) for t in trials}) > 1
 
 
 OFFENDERS = {

@@ -1,0 +1,129 @@
+"""What the framework adds to a trial, beside Optuna alone and beside bare calls of MLflow.
+
+The objective takes no time, so that only the machinery is measured. Every figure is a median of
+interleaved repeats.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import optuna
+import pytest
+from mlflow.entities import Metric, Param
+from mlflow.tracking import MlflowClient
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from framework import study_tracking, tracking, tuning
+from framework.config import experiment_from
+from framework.crew import work_through
+from framework.store import store_uri
+from framework.study import ended, open_study, work
+from tests.conftest import REPORTED, tiny
+from tests.framework.killed import SPACE, START, height, planned
+
+pytestmark = pytest.mark.speed
+
+TRIALS = 50
+SAMPLERS: dict[str, Callable[[], optuna.samplers.BaseSampler]] = {
+    "tpe": lambda: optuna.samplers.TPESampler(seed=0),
+    "random": lambda: optuna.samplers.RandomSampler(seed=0),
+}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_trial_costs_little_more_than_with_optuna_alone(tmp_path, sampler, capsys):
+    """Goal 1.5x, both on a journal file.
+
+    Beyond Optuna the framework writes whose trial it is, looks for trials of the dead, and seeds
+    a sampler for every slot, which is what makes a killed study go on to the bit.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    folders = (tmp_path / str(number) for number in range(100))
+
+    def through_framework():
+        plan = planned(next(folders), sampler=sampler, trials=TRIALS)
+        study = open_study(plan)
+        work_through(plan, height, study, workers=1)
+        assert len(ended(study)) == TRIALS
+
+    def optuna_alone():
+        folder = next(folders)
+        folder.mkdir()
+        storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+        study = optuna.create_study(
+            storage=storage, direction="maximize", sampler=SAMPLERS[sampler]()
+        )
+        study.enqueue_trial(START)
+        study.optimize(
+            lambda trial: height(trial, {n: trial._suggest(n, over) for n, over in SPACE.items()})[
+                0
+            ],
+            n_trials=TRIALS,
+        )
+
+    ours, theirs = _medians(3, through_framework, optuna_alone)
+    with capsys.disabled():
+        print(
+            f"\na trial without work, {sampler}: {1000 * ours / TRIALS:.1f} ms; "
+            f"Optuna alone {1000 * theirs / TRIALS:.1f} ms: {ours / theirs:.2f}x"
+        )
+    assert ours / theirs < 2
+
+
+def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, monkeypatch, capsys):
+    """Goal 0.3 s a trial, in MLflow's default store; the bare loop logs the same tags, settings,
+    numbers, data set and file, each kind in one call."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path("sets.txt").write_text("\n".join(REPORTED) + "\n", encoding="utf-8")
+    n_trials, runs = 15, Path("runs")
+    content = tiny(
+        name="t", validation_fraction=0.3, tuning={"trials": n_trials, "sampler": "random"}
+    )
+    search = tuning.prepare(experiment_from(content, "t"), runs)
+    work(search.study, tuning._Objective(search))
+    study = open_study(search.study)
+    tracking.require_store(runs)
+    shutil.copytree(runs, "again")
+    log = study_tracking.open_log(search, runs)
+    client = MlflowClient(store_uri(Path("again")))
+
+    ours = _seconds(lambda: log.log_ended(study)) / n_trials
+
+    children = tracking.children(log.log)
+    assert len(children) == n_trials
+    where = client.create_experiment("bare", artifact_location=Path("bare").resolve().as_uri())
+
+    def by_hand():
+        for child in children:
+            tags = {k: v for k, v in child.data.tags.items() if k != "mlflow.runName"}
+            run = client.create_run(where, tags=tags, run_name="bare").info.run_id
+            client.log_inputs(run, child.inputs.dataset_inputs)
+            metrics = [Metric(name, value, 0, 0) for name, value in child.data.metrics.items()]
+            params = [Param(name, value) for name, value in child.data.params.items()]
+            client.log_batch(run, metrics, params)
+            client.log_dict(run, search.base.settings, "trial.json")
+            client.set_terminated(run)
+
+    bare = _seconds(by_hand) / n_trials
+    with capsys.disabled():
+        print(f"\na trial in MLflow {ours:.2f} s; by hand {bare:.2f} s: {ours / bare:.2f}x")
+    assert ours / bare < 2
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = perf_counter()
+    function()
+    return perf_counter() - start
+
+
+def _medians(repeats: int, *functions: Callable[[], object]) -> list[float]:
+    """The median time of each; they take turns."""
+    rounds = [[_seconds(function) for function in functions] for _ in range(repeats)]
+    return [median(times) for times in zip(*rounds, strict=True)]
