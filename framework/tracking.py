@@ -323,6 +323,10 @@ def _measured(cell: xr.Dataset) -> Iterator[tuple[str, float, int]]:
             yield f"holdout/{metric}_{side}", float(of[side]), 0
     for step in ("fit", "score"):
         yield f"seconds/{step}", float(cell.attrs[f"seconds_{step}"]), 0
+    for name in ("variance", "kl"):  # the step is the latent dimension: a dead one shows
+        if f"latent_{name}" in cell:
+            for dimension, value in enumerate(cell[f"latent_{name}"].values):
+                yield f"latent/{name}", float(value), dimension
     for name, value in json.loads(cell.attrs["audit"])[2].items():
         if math.isfinite(value):
             yield f"audit/{name}", value, 0
