@@ -28,8 +28,11 @@ benchmark: $(READY) ## the reference experiment: eight encoders, two splits, thr
 	.venv/bin/phasezoo benchmark experiments/phase_field_benchmark.yaml --workers $(WORKERS)
 
 test: $(READY) ## the tests
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not speed"
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not speed and not slow"
 	.venv/bin/python -m pytest -m speed -s
+
+test-slow: $(READY) ## the tests that `make test` leaves out: what two commands do to each other
+	.venv/bin/python -m pytest -m slow
 
 lint: $(READY) ## ruff and mypy
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
@@ -56,4 +59,4 @@ lock: ## pin what pyproject.toml asks for into requirements.lock
 clean: ## remove .venv and caches; results in runs/ stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help setup benchmark test lint format ui readme screenshots lock clean
+.PHONY: help setup benchmark test test-slow lint format ui readme screenshots lock clean

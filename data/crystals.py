@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 VARIABLES = ("lattice", "n_sites", "atomic_number", "fractional_coordinates")
 """What a data set holds where it holds crystal structures."""
 
+COUNTS_SITES = {"sample_dimension": "site"}
+"""The attribute of `n_sites`: sites are ragged along `site` (`framework.dataset.take`)."""
+
 Cell = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Lattice (3, 3), atomic numbers (s,) and fractional coordinates (s, 3) of one crystal."""
 
@@ -57,7 +60,7 @@ class Crystals:
 
         Raises:
             UserError: the data set holds no crystal structures.
-            ValueError: materials were taken out of it and their sites were not (see `take`).
+            ValueError: materials were taken out of it and their sites were not (`framework.dataset.take`).
         """
         if absent := [name for name in VARIABLES if name not in ds]:
             title = ds.attrs.get("title", "these materials")
@@ -69,7 +72,7 @@ class Crystals:
         if sizes.sum() != ds.sizes["site"]:
             raise ValueError(
                 f"{len(sizes)} materials claim {sizes.sum()} sites and there are "
-                f"{ds.sizes['site']}; choose materials with data.crystals.take, not with isel"
+                f"{ds.sizes['site']}; choose materials with framework.dataset.take, not with isel"
             )
         return cls(
             ds["lattice"].values.astype(np.float64, copy=False),
@@ -113,7 +116,7 @@ class Crystals:
     def variables(self) -> dict[str, Any]:
         """What a data set holds of them, as `xarray.Dataset` takes it."""
         return {
-            "n_sites": ("material", np.diff(self.offsets).astype(np.int16)),
+            "n_sites": ("material", np.diff(self.offsets).astype(np.int16), COUNTS_SITES),
             "lattice": (
                 ("material", "cell_vector", "axis"),
                 self.lattice,
@@ -134,20 +137,3 @@ class Crystals:
         ):
             digest.update(np.ascontiguousarray(values, dtype=kind).tobytes())
         return digest.hexdigest()
-
-
-def take(ds: xr.Dataset, index: np.ndarray | Sequence[int]) -> xr.Dataset:
-    """The materials at `index` (m,) of a data set, with their sites where it has crystals.
-
-    `ds.isel(material=index)` would leave all sites behind, beside the wrong materials.
-    """
-    if "n_sites" not in ds:
-        return ds.isel(material=index)
-    crystals = Crystals.from_dataset(ds).take(index)
-    chosen = ds.drop_dims("site").isel(material=index)
-    sites = {
-        name: variable for name, variable in crystals.variables().items() if "site" in variable[0]
-    }
-    return chosen.assign(
-        {name: sites[name] for name in ("atomic_number", "fractional_coordinates")}
-    )

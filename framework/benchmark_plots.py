@@ -40,11 +40,11 @@ def recall_curves(cube: xr.Dataset, strategy: str) -> Figure:
     Args:
         strategy: the split label before its '/'.
     """
-    cube, table, metric = _board(cube, strategy)
+    cube, table, metric = board(cube, strategy)
     in_ranking = cube["part"] >= PARTS.index("holdout")
     fractions = explored_shares(int(in_ranking.sum("candidate").max()))
     figure, (axes,) = new_figure(height=HEIGHT + 0.22 * max(0, len(table) - 8))
-    styles = _styles(table["encoder"], cube)
+    styles = line_styles(table["encoder"], cube)
     for encoder, value in zip(table["encoder"], table[metric], strict=True):
         style = styles[encoder]
         if np.isnan(value):
@@ -62,9 +62,9 @@ def recall_curves(cube: xr.Dataset, strategy: str) -> Figure:
 
 def leaderboard_figure(cube: xr.Dataset, strategy: str) -> Figure:
     """Forest plot of the first metric: mean and interval of every encoder, one dot a seed."""
-    cube, table, metric = _board(cube, strategy)
+    cube, table, metric = board(cube, strategy)
     seeds = cube["value"].sel(metric=metric).mean("split", skipna=False)
-    styles = _styles(table["encoder"], cube)
+    styles = line_styles(table["encoder"], cube)
     figure, (axes,) = new_figure(height=2.0 + 0.34 * len(table))
     for row, entry in enumerate(table.to_dict("records")):
         value, low, high = (entry[metric + end] for end in ("", "_low", "_high"))
@@ -93,11 +93,17 @@ def leaderboard_figure(cube: xr.Dataset, strategy: str) -> Figure:
 
 
 def save_benchmark_figures(cube: xr.Dataset, folder: Path) -> list[Path]:
-    """Write recall curves and leaderboard of every split strategy as PNG."""
+    """Write recall or learning curves and leaderboard of every split strategy as PNG."""
+    from framework.property import Property  # brings torch
+    from framework.property_plots import learning_curves
+
     figures = {}
     for strategy in dict.fromkeys(_strategies(cube)):
         name = re.sub(r"[^\w.-]+", "_", strategy)
-        figures[f"recall_curves_{name}"] = recall_curves(cube, strategy)
+        if cube.attrs.get("task") == Property.name:
+            figures[f"learning_curves_{name}"] = learning_curves(cube, strategy)
+        else:
+            figures[f"recall_curves_{name}"] = recall_curves(cube, strategy)
         figures[f"leaderboard_{name}"] = leaderboard_figure(cube, strategy)
     return save_all(figures, folder)
 
@@ -106,7 +112,7 @@ def _strategies(cube: xr.Dataset) -> list[str]:
     return [str(label).split("/")[0] for label in cube["split"].values]
 
 
-def _board(cube: xr.Dataset, strategy: str) -> tuple[xr.Dataset, pd.DataFrame, str]:
+def board(cube: xr.Dataset, strategy: str) -> tuple[xr.Dataset, pd.DataFrame, str]:
     """The part of a cube that is of one strategy, its leaderboard, and the first metric."""
     from framework.results import leaderboard  # brings torch
 
@@ -123,7 +129,7 @@ def _verdict(table: pd.DataFrame, cube: xr.Dataset) -> str:
     return f"{won} of {len(contestants)} contestants beat the best baseline (paired bootstrap)"
 
 
-def _styles(encoders: pd.Series[str], cube: xr.Dataset) -> dict[str, dict[str, Any]]:
+def line_styles(encoders: pd.Series[str], cube: xr.Dataset) -> dict[str, dict[str, Any]]:
     """The line of every encoder: contestants coloured in the order of the experiment, baselines
     dashed and grey, the better the darker."""
     baseline = cube["baseline"].to_series()

@@ -141,8 +141,11 @@ def counted(group: str, n: int) -> str:
 
 def spoken(metric: str) -> str:
     """A metric's name as one would say it."""
+    *of, metric = metric.split("/")
     text = re.sub(r"_at_(\d+)pct", r" at \1 %", metric).replace("_", " ")
-    return re.sub("^auroc", "AUROC", text)
+    text = re.sub("^auroc", "AUROC", text)
+    text = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}.get(text, text)
+    return f"{text} of {of[0].replace('_', ' ')}, {of[1]} labels" if of else text
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -446,16 +446,11 @@ def check_(path: Annotated[Path, typer.Argument(metavar="FILE.py")]) -> None:
     Example: `phasezoo check my_model.py`
     """
     from framework import contract, registry
-    from framework.components import resolve_task
-    from framework.config import Component
-    from framework.plan import items_of
     from framework.verbs import DATASET
 
     cls = registry.load_file(path)
-    task = resolve_task(Component(name="plausibility"), "check")
-    items = items_of({"dataset": {"name": DATASET, "parameters": {}}, "task": task})
     held = 0
-    for sentence, problem in contract.check(cls, items):
+    for sentence, problem in contract.check(cls, contract.items_for(cls, DATASET)):
         typer.echo(f"{'ok    ' if problem is None else 'FAILED'} {sentence}")
         if problem is not None:
             typer.echo(f"       {problem}")

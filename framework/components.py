@@ -15,7 +15,7 @@ from framework.errors import UserError, nearest
 from framework.registry import DATASETS, ENCODERS, REPRESENTATIONS, Registry
 from framework.representation import Representation, Samples
 from framework.space import checked
-from framework.task import TASKS
+from framework.tasks import TASKS
 
 GIVEN = ("width",)
 """Constructor arguments that the samples supply."""
@@ -44,6 +44,14 @@ def resolve_task(task: Component | dict[str, Any], where: str) -> dict[str, Any]
     item = TASKS[component.name]
     values = checked(item, component.parameters, name=component.name, where=where)
     return {"name": component.name, "parameters": values}
+
+
+def read_by(encoder: dict[str, Any]) -> str:
+    """The representation that an encoder of resolved settings reads: its class's own, or the one
+    that its setting ``representation`` names."""
+    own = encoder["parameters"].get("representation")
+    name: str = own or ENCODERS.load(encoder["name"]).representation
+    return name
 
 
 def resolve(

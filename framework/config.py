@@ -136,13 +136,10 @@ class Tuning(Strict):
     @field_validator("objectives")
     @classmethod
     def _known_objectives(cls, names: list[str]) -> list[str]:
-        from framework.metrics import METRICS
-
+        known = [*_metrics(), "seconds_fit"]
         for name in names:
-            if name not in (*METRICS, "seconds_fit"):
-                raise ValueError(
-                    f"'{name}' is no objective; {nearest(name, [*METRICS, 'seconds_fit'])}"
-                )
+            if name.rpartition("/")[2] not in known:
+                raise ValueError(f"'{name}' is no objective; {nearest(name, known)}")
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' stands twice; name it once")
         return names
@@ -213,11 +210,10 @@ class Experiment(Strict):
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, names: list[str]) -> list[str]:
-        from framework.metrics import METRICS
-
+        known = _metrics()
         for name in names:
-            if name not in METRICS:
-                raise ValueError(f"'{name}' is not a metric; {nearest(name, METRICS)}")
+            if name.rpartition("/")[2] not in known:
+                raise ValueError(f"'{name}' is not a metric; {nearest(name, known)}")
         return names
 
     @model_validator(mode="after")
@@ -239,6 +235,14 @@ class Experiment(Strict):
         for key in ("splits", "encoders"):
             plain[key] = [component.as_yaml() for component in getattr(self, key)]
         return write_yaml(plain)
+
+
+def _metrics() -> list[str]:
+    """Of all tasks; which of them a task measures, and of what, is checked with its plan."""
+    from framework.metrics import METRICS
+    from framework.regression import REGRESSION
+
+    return [*METRICS, *REGRESSION]
 
 
 def read_experiment(path: str | Path) -> Experiment:

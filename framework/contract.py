@@ -11,6 +11,7 @@ import inspect
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +20,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from framework.components import GIVEN, construct
+from framework.components import GIVEN, construct, resolve_task, tried
+from framework.dataset import take
 from framework.encoder import Encoder
 from framework.errors import UserError
 from framework.neural import NeuralEncoder
+from framework.plan import items_of
 from framework.registry import REPRESENTATIONS
 from framework.representation import Samples
 from framework.space import REQUIRED, parameters
 
 N_TRAIN, N_OTHER = 96, 48
+FITTING: tuple[dict[str, Any], ...] = (
+    {"name": "plausibility"},
+    {"name": "property", "properties": ["formation_energy"], "sample": 150},
+)
+"""Tasks on whose items of the embedded data encoders are tried."""
+
 TOLERANCE = 1e-4
 """Relative; float32 sums in another order differ by less."""
 
@@ -41,12 +50,15 @@ class Trial:
 
     @cached_property
     def everything(self) -> Samples:
-        reported = np.flatnonzero(self.items["reported"].values)[:: self._step(True)][:N_TRAIN]
-        others = np.flatnonzero(~self.items["reported"].values)[:: self._step(False)][:N_OTHER]
-        small = self.items.isel(material=np.concatenate([reported, others]))
-        name = self.cls.representation
-        representation = REPRESENTATIONS.load(name)()
-        samples: Samples = representation.fit(small, np.arange(len(reported))).transform(small)
+        """Training items, then others: unexplored ones, or more reported ones if there are none."""
+        is_reported = self.items["reported"].values
+        reported, others = np.flatnonzero(is_reported), np.flatnonzero(~is_reported)
+        if not len(others):
+            reported, others = reported[::2], reported[1::2]
+        chosen = [_spread(reported, N_TRAIN), _spread(others, N_OTHER)]
+        small = take(self.items, np.concatenate(chosen))
+        representation = REPRESENTATIONS.load(self.cls.representation)()
+        samples: Samples = representation.fit(small, np.arange(N_TRAIN)).transform(small)
         return samples
 
     @cached_property
@@ -57,17 +69,14 @@ class Trial:
         """An unfitted encoder with defaults, its training cut to two epochs."""
         values = {n: p.default for n, p in parameters(self.cls, given=GIVEN).items()}
         encoder = construct(self.cls, values, self.train, seed)
-        if isinstance(encoder, NeuralEncoder):
-            encoder.settings = dataclasses.replace(encoder.settings, epochs=2)
+        for part in encoder.modules() if isinstance(encoder, NeuralEncoder) else ():
+            if isinstance(part, NeuralEncoder) and hasattr(part.settings, "epochs"):
+                part.settings = dataclasses.replace(part.settings, epochs=2)
         return encoder
 
     @cached_property
     def fitted(self) -> Encoder:
         return self.fresh().fit(self.train, self.everything.take(np.arange(N_TRAIN, N_TRAIN + 8)))
-
-    def _step(self, reported: bool) -> int:
-        count = int((self.items["reported"].values == reported).sum())
-        return max(1, count // (N_TRAIN if reported else N_OTHER))
 
 
 def is_an_encoder_of_a_registered_representation(trial: Trial) -> None:
@@ -208,6 +217,21 @@ CHECKS: list[Callable[[Trial], None]] = [
 ]
 
 
+def items_for(cls: Any, dataset: str) -> xr.Dataset:
+    """Items of a data set that a class can be tried on: element sets, or where its representation
+    shows none, materials."""
+    shown: dict[str, Any] = {"name": getattr(cls, "representation", None), "parameters": {}}
+    for task in FITTING:
+        settings = resolve_task(task, "check")
+        items = items_of({"dataset": {"name": dataset, "parameters": {}}, "task": settings})
+        if shown["name"] not in REPRESENTATIONS.names():
+            break  # the first check says so
+        with suppress(UserError):
+            tried(shown, items)
+            break
+    return items
+
+
 def check(cls: Any, items: xr.Dataset) -> Iterator[tuple[str, str | None]]:
     """Run every check; stops after the first that fails, since the next would fail for it.
 
@@ -228,6 +252,11 @@ def check(cls: Any, items: xr.Dataset) -> Iterator[tuple[str, str | None]]:
         yield function.__name__.replace("_", " "), problem
         if problem is not None:
             return
+
+
+def _spread(index: np.ndarray, n: int) -> np.ndarray:
+    """n of the indices, evenly spaced."""
+    return index[:: max(1, len(index) // n)][:n]
 
 
 def _same(trial: Trial, other: Encoder, problem: str, tolerance: float) -> None:

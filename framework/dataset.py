@@ -6,8 +6,11 @@ A data set holds, along the dimension `material`, the variables
 - `element_set`: str, symbols in alphabetical order with one blank between, "Cl Li S Sn";
 - any property: float, with the attributes `long_name` and `units`;
 
-further variables on further dimensions (the sites of crystal structures, say), and the
-attributes of `data_set`, plain strings and numbers all of them, so that netCDF can hold them.
+further variables on further dimensions, and the attributes of `data_set`, plain strings and
+numbers all of them, so that netCDF can hold them. Where each material has its own number of
+something (the sites of its crystal), all of them stand one after the other along a dimension of
+their own, and a variable counts them: its attribute `sample_dimension` names that dimension (the
+contiguous ragged array of the CF conventions, section 9.3.3).
 """
 
 from __future__ import annotations
@@ -73,6 +76,32 @@ def data_set(
         "n_unusable": len(unusable),
     }
     return ds
+
+
+def take(ds: xr.Dataset, index: np.ndarray | Sequence[int]) -> xr.Dataset:
+    """The materials at ``index`` (m,), in that order, each with its own sites.
+
+    `ds.isel(material=index)` would leave all sites as they are, beside the wrong materials.
+
+    Raises:
+        ValueError: materials were taken out of the data set and their sites were not.
+    """
+    index = np.asarray(index)
+    index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+    chosen: dict[str, np.ndarray] = {"material": index}
+    for name, variable in ds.variables.items():
+        if (dimension := variable.attrs.get("sample_dimension")) is None:
+            continue
+        counts = variable.values.astype(np.int64)
+        if counts.sum() != ds.sizes[dimension]:
+            raise ValueError(
+                f"'{name}' counts {counts.sum()} along '{dimension}', which has "
+                f"{ds.sizes[dimension]}; choose materials with framework.dataset.take, not isel"
+            )
+        sizes, begins = counts[index], (np.cumsum(counts) - counts)[index]
+        shift = begins - (np.cumsum(sizes) - sizes)
+        chosen[dimension] = np.arange(sizes.sum()) + np.repeat(shift, sizes)
+    return ds.isel(chosen)
 
 
 def content_digest(ds: xr.Dataset) -> str:

@@ -101,48 +101,66 @@ def audit(
     samples: Samples,
     items: xr.Dataset,
     split: Split,
-    members: Callable[[list[str]], list[str]],
+    members: Callable[[list[str]], list[str]] | None,
 ) -> Audit:
     """Audit a fitted encoder.
 
     Args:
         samples: all items, in order; some of each part are looked at.
         members: which element sets belong to the field space (a candidate source's ``members``).
+            None where a task ranks no made-up sets: what is asked of the plausibility score does
+            not apply then, and of an encoder that is no network its latent vectors are looked at.
     """
     rng = np.random.default_rng(0)
     seen = _some(rng, split.train, SEEN)
     unseen = _some(rng, split.holdout, UNSEEN)
-    others = _some(rng, split.unexplored, OTHERS)
-    names = items["element_set"].values.astype(str)
-    scores = encoder.score_samples(samples.take(others))
-    additive = _Additive.fit(names[others], scores)
-    values, evidence = _of_scores(samples.take(others), names[others], names[split.train], scores)
-    values["additive_r2"] = additive.r2
-    shuffled = [
-        text for _ in range(COPIES) for text in shuffle_elements(rng, list(names[unseen]), members)
-    ]
-    materials = xr.Dataset({"element_set": ("material", np.array(shuffled, dtype=str))})
-    other = encoder.score_samples(representation.transform(materials))
-    residual = additive.residual
-    raw = (encoder.score_samples(samples.take(unseen)), other)
-    beyond = (residual(names[unseen], raw[0]), residual(materials["element_set"].values, raw[1]))
-    values["shuffle_auroc"], low = _outscores(*raw)
-    values["combination_auroc"], beyond_low = _outscores(*beyond)
-    evidence |= {"real": beyond[0], "shuffled": beyond[1]}
+    values: dict[str, float] = {}
+    evidence: dict[str, np.ndarray] = {}
+    noticed_low = 1.0
+    if members is not None:
+        others = _some(rng, split.unexplored, OTHERS)
+        names = items["element_set"].values.astype(str)
+        scores = encoder.score_samples(samples.take(others))
+        additive = _Additive.fit(names[others], scores)
+        values, evidence = _of_scores(
+            samples.take(others), names[others], names[split.train], scores
+        )
+        values["additive_r2"] = additive.r2
+        shuffled = [
+            text
+            for _ in range(COPIES)
+            for text in shuffle_elements(rng, list(names[unseen]), members)
+        ]
+        materials = xr.Dataset({"element_set": ("material", np.array(shuffled, dtype=str))})
+        other = encoder.score_samples(representation.transform(materials))
+        residual = additive.residual
+        raw = (encoder.score_samples(samples.take(unseen)), other)
+        beyond = (
+            residual(names[unseen], raw[0]),
+            residual(materials["element_set"].values, raw[1]),
+        )
+        values["shuffle_auroc"], low = _outscores(*raw)
+        values["combination_auroc"], beyond_low = _outscores(*beyond)
+        noticed_low = max(low, beyond_low)
+        evidence |= {"real": beyond[0], "shuffled": beyond[1]}
     if isinstance(encoder, nn.Module):
         with torch.inference_mode(), torch.random.fork_rng(devices=[]), one_thread():
             torch.manual_seed(0)
             more, arrays = _of_network(encoder, samples.take(seen), samples.take(unseen))
         values |= more
         evidence |= arrays
-    verdict, reasons = _verdict(values, max(low, beyond_low))
+    elif members is None:
+        latents = encoder.transform(samples.take(seen))
+        values |= _of_latents(latents)
+        evidence["variance"] = latents.var(axis=0)
+    verdict, reasons = _verdict(values, noticed_low)
     return Audit(verdict, reasons, values, evidence)
 
 
 def _verdict(values: dict[str, float], noticed_low: float) -> tuple[str, tuple[str, ...]]:
     dead, weak = [], []
-    norm = values["norm_correlation"]
-    if values["distinct_scores"] < DISTINCT:
+    norm = values.get("norm_correlation", 0.0)
+    if values.get("distinct_scores", 1) < DISTINCT:
         dead.append("nearly all items get the same score")
     if abs(norm) >= SAME_AS_NORM:
         dead.append(f"the score is the norm of the input (rank correlation {norm:.3f})")
@@ -159,7 +177,9 @@ def _verdict(values: dict[str, float], noticed_low: float) -> tuple[str, tuple[s
         dead.append("no latent dimension is active")
     elif values.get("active_units", 1) < ACTIVE_SHARE:
         weak.append(f"only {values['active_units']:.0%} of the latent dimensions are active")
-    if values["additive_r2"] >= ADDITIVE:
+    if values.get("effective_rank", 1) == 0:
+        dead.append("all items have the same latent vector")
+    if values.get("additive_r2", 0) >= ADDITIVE:
         weak.append("the score is a sum over elements: no combination is seen")
     elif noticed_low <= 0.5:
         weak.append(
@@ -286,13 +306,18 @@ def _of_network(
         values["kl"] = float(kl.sum())
         values["active_units"] = float((variance > ACTIVE_VARIANCE).double().mean())
         evidence["kl"] = kl.double().numpy()
-    cloud = latents.double().numpy()
-    eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(cloud.T))).clip(0)
-    values["effective_rank"] = _effective_rank(eigenvalues)
-    whole = measure(cloud[::views], np.zeros(len(seen)), n_directions=200)
-    for name in ("eigenvector_isotropy", "fractional_anisotropy"):
-        values[name] = whole.means[name]
+    values |= _of_latents(latents.double().numpy(), views)
     return values, {**evidence, "variance": variance.double().numpy()}
+
+
+def _of_latents(cloud: np.ndarray, views: int = 1) -> dict[str, float]:
+    """Quantities of latent vectors (n * views, d), the views of an item side by side."""
+    eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(cloud.T))).clip(0)
+    whole = measure(cloud[::views], np.zeros(len(cloud) // views), n_directions=200)
+    return {
+        "effective_rank": _effective_rank(eigenvalues),
+        **{n: whole.means[n] for n in ("eigenvector_isotropy", "fractional_anisotropy")},
+    }
 
 
 def _of_reconstruction(

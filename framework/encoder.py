@@ -24,14 +24,15 @@ class Encoder(Fitted, ABC):
     the framework from the samples.
 
     Attributes:
-        representation: name of the representation that it reads.
+        representation: name of the representation that it reads. An encoder that can read any
+            has a constructor argument of this name, whose default it is.
         baseline: whether it is a reference point rather than a contestant in leaderboards.
         seed: of everything random in it; set before ``fit``.
         progress: called with (steps done, steps in total) while fitting.
     """
 
     checkpoint = "encoder.npz"
-    representation: ClassVar[str]
+    representation: str
     baseline: ClassVar[bool] = False
     seed: int = 0
     progress: Callable[[int, int], None] = staticmethod(_silent)

@@ -8,7 +8,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,30 +20,13 @@ from framework.components import built, represented
 from framework.diagnostics import audit
 from framework.encoder import Encoder
 from framework.errors import UserError
-from framework.metrics import METRICS
 from framework.plan import Run, divided
-from framework.representation import Representation, Samples
-from framework.task import PARTS, TASKS, Split
+from framework.representation import Samples
+from framework.task import PARTS, Fit, Judged, Split
+from framework.tasks import task_of
 
 LATENT_CANDIDATES = 3000
 """Unexplored items whose latent vectors a run keeps, for maps and audits."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A run after fitting: what scoring and evaluation need.
-
-    Attributes:
-        seconds: that the representation and the fit took.
-    """
-
-    items: xr.Dataset
-    split: Split
-    task: Any
-    representation: Representation
-    samples: Samples
-    encoder: Encoder
-    seconds: float
 
 
 Progress = Callable[[int, int], None]
@@ -57,7 +40,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     """
     settings = run.settings
     items, split = divided(settings)
-    task = TASKS[settings["task"]["name"]](**settings["task"]["parameters"])
+    task = task_of(settings["task"])
     started = time.perf_counter()
     representation, samples = represented(settings["representation"], items, split.train)
     encoder = built(settings["encoder"], samples, run.seed)
@@ -80,18 +63,15 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
         done.encoder,
         done.representation,
     )
-    started = time.perf_counter()
-    scores = encoder.score_samples(done.samples)
-    seconds = time.perf_counter() - started
-    evaluation = done.task.evaluate(scores, split, settings["resamples"])
-    watched = np.concatenate([split.validation, split.unexplored])
-    validation = done.task.validate(scores[watched], len(split.validation))
-    members = done.task.space.members
+    judged = done.task.judge(done, settings["resamples"])
+    members = done.task.members
     found = audit(encoder, representation, done.samples, items, split, members)
-    cell = _cell(run, split, scores, evaluation, encoder, done.samples)
-    cell["validation"] = ("metric", list(validation.values()))
+    cell = _cell(run, split, judged, encoder, done.samples)
+    for name in ("variance", "kl"):
+        if name in found.evidence:
+            cell[f"latent_{name}"] = ("latent_dim", found.evidence[name])
     cell.attrs["audit"] = json.dumps([found.verdict, found.reasons, found.values])
-    cell.attrs |= {"seconds_fit": done.seconds, "seconds_score": seconds}
+    cell.attrs |= {"seconds_fit": done.seconds, "seconds_score": judged.seconds}
     cell.attrs["versions"] = json.dumps(versions())
 
     folder = run.folder(runs)
@@ -102,9 +82,10 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
         encoder.save(scratch / encoder.checkpoint)
         representation.save(scratch / representation.checkpoint)
         (scratch / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
-        ranked(items["element_set"].values[split.unexplored], scores[split.unexplored]).head(
-            1000
-        ).to_csv(scratch / "ranking.csv", index=False)
+        listed = split.unexplored if len(split.unexplored) else split.holdout
+        names = items[items.attrs["named_by"]].values[listed].astype(str)
+        table = ranked(names, judged.scores[listed]).head(1000)
+        table.to_csv(scratch / "ranking.csv", index=False)
         plots.save_run_figures(cell, scratch / "figures")
         plots.save(plots.audit_figure(found, run.encoder), scratch / "figures" / "audit.png")
         compressed = {name: {"zlib": True, "complevel": 4} for name in ("score", "part")}
@@ -164,9 +145,7 @@ def ranked(names: np.ndarray, scores: np.ndarray) -> Any:
     return table
 
 
-def _cell(
-    run: Run, split: Split, scores: np.ndarray, evaluation: Any, encoder: Encoder, samples: Samples
-) -> xr.Dataset:
+def _cell(run: Run, split: Split, judged: Judged, encoder: Encoder, samples: Samples) -> xr.Dataset:
     rng = np.random.default_rng(0)
     n = min(LATENT_CANDIDATES, len(split.unexplored))
     shown = np.concatenate(
@@ -177,15 +156,18 @@ def _cell(
             np.sort(rng.choice(split.unexplored, n, False)),
         ]
     )
+    evaluation = judged.evaluation
+    metrics = list(evaluation.values)
     per_metric = {
         "value": evaluation.values,
         "low": evaluation.low,
         "high": evaluation.high,
         "random": evaluation.random,
+        "validation": judged.validation,
     }
     return xr.Dataset(
         {
-            "score": ("candidate", scores.astype(np.float32)),
+            "score": ("candidate", judged.scores.astype(np.float32)),
             "part": ("candidate", split.codes, {"parts": " ".join(PARTS)}),
             "replicates": (("metric", "resample"), evaluation.replicates.astype(np.float32)),
             "latent": (
@@ -193,14 +175,16 @@ def _cell(
                 encoder.transform(samples.take(shown)).astype(np.float32),
             ),
             "latent_candidate": ("latent_item", shown),
-            **{name: ("metric", list(of.values())) for name, of in per_metric.items()},
+            **{name: ("metric", [of[m] for m in metrics]) for name, of in per_metric.items()},
+            **judged.variables,
         },
-        coords={"metric": list(METRICS)},
+        coords={"metric": metrics},
         attrs={
             "digest": run.digest,
             "encoder": run.encoder,
             "split": run.split,
             "seed": run.seed,
+            "task": run.settings["task"]["name"],
             "history": json.dumps(encoder.history),
             **{f"n_{part}": len(getattr(split, part)) for part in PARTS},
         },

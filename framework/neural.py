@@ -64,7 +64,8 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         self._history = {}
         train(self, samples, validation if validation is not None and len(validation) else None)
         self._trained = True
-        self._learn_density(samples)
+        if not hasattr(self, "decode"):
+            self._learn_density(samples)
         return self
 
     def transform(self, samples: Samples) -> np.ndarray:
@@ -101,7 +102,8 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         """In the middle of a training, let the encoder be read as if it were fitted."""
         self._require_finite()
         self._trained = True
-        self._learn_density(self.__dict__["_data"][0])
+        if not hasattr(self, "decode"):
+            self._learn_density(self.__dict__["_data"][0])
         try:
             yield
         finally:
@@ -218,10 +220,9 @@ class NeuralEncoder(Encoder, pl.LightningModule):
     # -- helpers -------------------------------------------------------------------------------
 
     def _learn_density(self, samples: Samples) -> None:
-        if not hasattr(self, "decode"):
-            latents = self.transform(samples)
-            covariance = np.atleast_2d(np.cov(latents, rowvar=False))
-            self._density = (latents.mean(0), np.linalg.pinv(covariance, hermitian=True))
+        latents = self.transform(samples)
+        covariance = np.atleast_2d(np.cov(latents, rowvar=False))
+        self._density = (latents.mean(0), np.linalg.pinv(covariance, hermitian=True))
 
     def _log_density(self, latents: np.ndarray) -> np.ndarray:
         assert self._density is not None

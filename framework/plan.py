@@ -16,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from framework.components import require_buildable, resolve_task, resolved, tried
+from framework.components import read_by, require_buildable, resolve_task, resolved, tried
 from framework.config import Component, Experiment, digest
 from framework.dataset import as_json, refuse_unusable, unusable_rows
-from framework.errors import UserError, placed
-from framework.registry import CANDIDATES, DATASETS, ENCODERS, REPRESENTATIONS, ROOT, SPLITS
+from framework.errors import UserError, nearest, placed
+from framework.registry import DATASETS, ENCODERS, REPRESENTATIONS, ROOT, SPLITS
 from framework.representation import Representation
-from framework.task import TASKS, Split, divide
+from framework.source_code import imported
+from framework.task import Split, Task, divide
+from framework.tasks import task_of
 
 Stamps = tuple[tuple[str, int, int], ...]
 """Name, time of writing and size of files."""
@@ -72,12 +75,14 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
     data, wanted = json.dumps(dataset), json.dumps(task)
     with placed(where):
         items = prepared_items(data, wanted)
+        judge = task_of(task)
+        _require_measured(experiment, judge)
     encoders = []
     fitted: dict[str, Representation] = {}
     for i, component in enumerate(experiment.encoders):
         place = f"{prefix}encoders[{i}]"
         encoder = resolved(ENCODERS, component, place)
-        name = ENCODERS.load(component.name).representation
+        name = read_by(encoder)
         settings = experiment.representations.get(name, {})
         shown = Component(name=name, parameters=settings)
         representation = resolved(REPRESENTATIONS, shown, f"{prefix}representations.{name}")
@@ -111,11 +116,12 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
                     "resamples": experiment.resamples,
                 }
                 with placed(place):
-                    divided(common)  # refuses a fold without hold-out before anything is computed
+                    # refuses a fold that cannot be judged before anything is computed
+                    judge.require(*divided(common))
                 label = f"{component.title}/{fold}" if fold else component.title
                 for title, encoder, representation in encoders:
-                    code = code_digest(encoder["name"], representation["name"], split["name"])
-                    own = {"encoder": encoder, "representation": representation, "code": code}
+                    own: dict[str, Any] = {"encoder": encoder, "representation": representation}
+                    own["code"] = code_of({**common, **own})
                     if files := _files(split, representation):
                         own["files"] = files
                     found.append(Run({**common, **own}, title, label, seed))
@@ -159,12 +165,12 @@ def prepared_items(dataset: str, task: str) -> xr.Dataset:
 def _prepared_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     component, wanted = json.loads(dataset), json.loads(task)
     data = DATASETS.load(component["name"])(**component["parameters"])
-    task_ = TASKS[wanted["name"]](**wanted["parameters"])
+    task_ = task_of(wanted)
     items: xr.Dataset = task_.items(data)
     unfit = task_.unfit_rows(data)
     if component["parameters"].get("strict"):
         refuse_unusable(unfit, component["parameters"].get("path", component["name"]))
-    unusable = unusable_rows(data) + unfit + getattr(task_.space, "unusable", [])
+    unusable = unusable_rows(data) + unfit + task_.unusable
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
         "unusable_rows": as_json(unusable),
@@ -179,20 +185,66 @@ def _folds(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarr
 @lru_cache(maxsize=64)
 def _folds_of(dataset: str, task: str, split: str, seed: int, _: Stamps) -> dict[str, np.ndarray]:
     items = prepared_items(dataset, task)
-    fields = items.isel(material=items["reported"].values)
+    reported = np.flatnonzero(items["reported"].values)
+    fields, member = _fields(items, reported)
     wanted = json.loads(split)
-    folds: dict[str, np.ndarray] = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
-    return folds
+    folds = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
+    return {fold: held[member] for fold, held in folds.items()}
+
+
+def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
+    """The element sets of the reported items, as a split sees them, and each item's own (n,).
+
+    A split holds out whole element sets, so that polymorphs never stand on both sides.
+    """
+    member, names = pd.factorize(items["element_set"].values[reported])
+    order = pd.Series(items["order"].values[reported]).groupby(member).min()
+    fields = xr.Dataset(
+        {"element_set": ("material", names), "order": ("material", order.to_numpy())}
+    )
+    return fields, member
+
+
+def _require_measured(experiment: Experiment, task: Task) -> None:
+    """Refuse metrics and objectives that the task does not measure."""
+    tuning = experiment.tuning.objectives if experiment.tuning else []
+    named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
+    for key, names in named.items():
+        for name in names:
+            if name not in (*task.metrics, "seconds_fit") or (key, name) == (
+                "metrics",
+                "seconds_fit",
+            ):
+                raise UserError(
+                    f"{key}: '{name}' is not measured by task '{task.name}'; "
+                    f"{_nearest_metric(name, task.metrics)}"
+                )
+
+
+def _nearest_metric(name: str, known: tuple[str, ...]) -> str:
+    """A task may measure hundreds: where none is near, one stands for all."""
+    hint = nearest(name, known)
+    return (
+        hint if len(known) < 30 or hint.startswith("did you mean") else f"for instance '{known[0]}'"
+    )
+
+
+def code_of(settings: dict[str, Any]) -> str:
+    """Digest of the source files that decide a run's numbers: the items that its settings name
+    with all that they import of the project, and the engine."""
+    kinds = {"encoder": ENCODERS, "representation": REPRESENTATIONS, "split": SPLITS}
+    named = [registry.source(settings[part]["name"]) for part, registry in kinds.items()]
+    return _code_digest((*named, *task_of(settings["task"]).sources))
 
 
 @lru_cache
-def code_digest(encoder: str, representation: str, split: str) -> str:
-    """Digest of the source files that decide a run's numbers."""
-    files = [ENCODERS.source(encoder), REPRESENTATIONS.source(representation), SPLITS.source(split)]
-    files += [CANDIDATES.folder / "pattern.py", CANDIDATES.folder / "listed.py"]
-    core = "bootstrap components dataset diagnostics encoder experiment metrics neural plan representation task training"
-    files += [ROOT / "framework" / f"{name}.py" for name in core.split()]
-    files += [ROOT / "zoo" / "networks.py"]
+def _code_digest(items: tuple[Path, ...]) -> str:
+    core = (
+        "bootstrap components dataset diagnostics encoder experiment metrics neural plan plausibility "
+        "predictor property regression representation task training"
+    )
+    files = [*items, *(ROOT / "framework" / f"{name}.py" for name in core.split())]
+    files += imported(items)
     return digest([path.read_text(encoding="utf-8") for path in files])[:16]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
@@ -155,7 +156,7 @@ def audit_figure(audit: Audit, name: str) -> Figure:
     Args:
         name: of the encoder, for the title.
     """
-    draw = [_against_norm, _combinations]
+    draw = [_against_norm, _combinations] if "norm" in audit.evidence else []
     if "variance" in audit.evidence:
         draw.append(_latent_dimensions)
     if "explained_variance" in audit.values:
@@ -183,7 +184,11 @@ def audit_figure(audit: Audit, name: str) -> Figure:
 
 def save_run_figures(cell: xr.Dataset, folder: Path) -> list[Path]:
     """Write the figures of one run as PNG; a run without training curves has one fewer."""
-    draw = (ranking_curve, score_distribution, latent_map, training_curves)
+    from framework.property_plots import parity
+
+    of_task = (parity,) if "prediction" in cell else (ranking_curve, score_distribution)
+    draw: tuple[Callable[[xr.Dataset], Figure | None], ...]
+    draw = (*of_task, latent_map, training_curves)
     figures = {function.__name__: function(cell) for function in draw}
     return save_all({name: figure for name, figure in figures.items() if figure}, folder)
 

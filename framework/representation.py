@@ -14,8 +14,9 @@ import xarray as xr
 
 from framework.state import Fitted
 
-PRESENTATIONS = 4096
-"""Presentations a batch outside of training: as many as stay in a processor's cache."""
+PRESENTATIONS, NUMBERS = 4096, 1 << 20
+"""Presentations a batch outside of training, and numbers in them, at most: as many as stay in a
+processor's cache."""
 
 
 @contextmanager
@@ -85,7 +86,7 @@ class Samples(ABC):
         with torch.inference_mode(), one_thread():
             index = torch.arange(len(self), device=self.device)
             views = torch.arange(n_views, device=self.device) * self.n_views // n_views
-            for part in index.split(max(1, PRESENTATIONS // n_views)):
+            for part in index.split(max(1, self._at_once // n_views)):
                 batch = self.batch(part.repeat_interleave(n_views), views.repeat(len(part)))
                 values = function(batch).double()
                 out.append(values.reshape(len(part), n_views, -1).mean(1).cpu())
@@ -93,8 +94,12 @@ class Samples(ABC):
 
     def in_batches(self) -> Iterator[torch.Tensor]:
         """The samples in order, each in its first view, some thousands at a time."""
-        for index in torch.arange(len(self), device=self.device).split(PRESENTATIONS):
+        for index in torch.arange(len(self), device=self.device).split(self._at_once):
             yield self.batch(index, torch.zeros_like(index))
+
+    @property
+    def _at_once(self) -> int:
+        return max(1, min(PRESENTATIONS, NUMBERS // self.width))
 
 
 class Representation(Fitted, ABC):

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from framework.experiment import execute, read_cell, versions
-from framework.plan import Run, code_digest, items_of
+from framework.plan import Run, code_of, items_of
 from framework.saved import find_run, is_mlflow_id, is_run, read_settings
 
 
@@ -114,9 +114,8 @@ def _paired(
 
 def _changed(settings: dict[str, Any], then: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     now = versions()
-    names = [settings[part]["name"] for part in ("encoder", "representation", "split")]
     pairs = {name: (then.get(name, "unknown"), now[name]) for name in now}
-    pairs["code"] = (settings["code"], code_digest(*names))
+    pairs["code"] = (settings["code"], code_of(settings))
     pairs["data"] = (settings["items"], items_of(settings).attrs["digest"])
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 

@@ -19,6 +19,7 @@ from framework.experiment import read_cell
 from framework.files import whole
 from framework.plan import Run, divided
 from framework.registry import ENCODERS
+from framework.regression import higher_is_better
 from framework.task import PARTS
 
 FILE = "results.nc"
@@ -89,7 +90,7 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
             "split": splits,
             "seed": list(experiment.seeds),
             "metric": first["metric"].values,
-            "candidate": items["element_set"].values,
+            "candidate": items[items.attrs["named_by"]].values.astype(str),
             "quantity": list(QUANTITIES),
             "baseline": (
                 "encoder",
@@ -99,6 +100,11 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
         attrs={
             "experiment": experiment.name,
             "config": experiment.to_yaml(),
+            "task": experiment.task.name,
+            "noun": items.attrs["noun"],
+            "units": json.dumps(
+                {str(name): of.attrs["units"] for name, of in items.items() if "units" in of.attrs}
+            ),
             "metrics": " ".join(experiment.metrics),
             "dataset_digest": items.attrs["dataset_digest"],
             "items_digest": items.attrs["digest"],
@@ -214,10 +220,11 @@ def _ranked(cube: xr.Dataset, strategy: str, metrics: list[str]) -> list[dict[st
     main = metrics[0]
     complete = ~cube["value"].sel(metric=main).isnull().any(("split", "seed"))
     mean = cube["value"].sel(metric=main).mean(("split", "seed")).where(complete)
-    baselines = mean.where(cube["baseline"] & complete)
+    goodness = mean if higher_is_better(main) else -mean
+    baselines = goodness.where(cube["baseline"] & complete)
     best = None if baselines.isnull().all() else str(baselines.idxmax("encoder").item())
     rows = []
-    for name in mean["encoder"].values[np.argsort(-mean.values, kind="stable")]:
+    for name in mean["encoder"].values[np.argsort(-goodness.values, kind="stable")]:
         own = cube.sel(encoder=name)
         row: dict[str, Any] = {"split": strategy, "encoder": str(name), "cells": _cells(own)}
         for metric in metrics:
@@ -261,11 +268,12 @@ def difference(cube: xr.Dataset, name: str, other: str, metric: str) -> dict[str
     value, low, high = paired_difference(
         one["value"].mean().values, _replicates(one), two["value"].mean().values, _replicates(two)
     )
+    up, down = ("beats", "below") if higher_is_better(metric) else ("below", "beats")
     return {
         "difference": float(value),
         "difference_low": float(low),
         "difference_high": float(high),
-        "verdict": "beats" if low > 0 else "below" if high < 0 else "not told apart",
+        "verdict": up if low > 0 else down if high < 0 else "not told apart",
     }
 
 
@@ -291,7 +299,9 @@ def _cells(own: xr.Dataset) -> str:
     low, high = int(held.min()), int(held.max())
     size = f"{low}" if low == high else f"{low} to {high}"
     folds, seeds = own.sizes["split"], own.sizes["seed"]
-    return f"{folds} fold{'s' * (folds > 1)} of {size} held-out fields, {seeds} seed{'s' * (seeds > 1)}"
+    noun = own.attrs.get("noun", "fields")
+    shown = f"{folds} fold{'s' * (folds > 1)} of {size} held-out {noun}"
+    return f"{shown}, {seeds} seed{'s' * (seeds > 1)}"
 
 
 def _row(cells: list[str]) -> str:

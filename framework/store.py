@@ -17,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -39,7 +40,14 @@ bar for a handful of files, no two lines printed for every run on a server."""
 def store_uri(runs: Path) -> str:
     """``MLFLOW_TRACKING_URI`` where it is set, else the SQLite file in the folder of results."""
     path = _default_file(runs).as_posix().replace("%", "%25").replace("?", "%3F")
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{path}"
+    return with_driver(os.environ.get("MLFLOW_TRACKING_URI", "")) or f"sqlite:///{path}"
+
+
+def with_driver(uri: str) -> str:
+    """``postgresql://`` means psycopg2 to SQLAlchemy 2.0 and psycopg to 2.1: take what is there."""
+    scheme, _, rest = uri.partition(":")
+    drivers = [name for name in ("psycopg", "psycopg2") if find_spec(name)]
+    return f"postgresql+{drivers[0]}:{rest}" if scheme == "postgresql" and drivers else uri
 
 
 def require_something_tracked(runs: Path) -> None:

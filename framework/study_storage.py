@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ from optuna.exceptions import OptunaError, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from framework.errors import UserError
-from framework.store import probe, shown
+from framework.store import probe, shown, with_driver
 
 try:
     import fcntl
@@ -85,7 +84,7 @@ def _database(url: str) -> BaseStorage:
         )
     if address.get_backend_name() != "sqlite":
         probe(url)  # a host that does not answer would be waited for for minutes
-    url = _with_driver(address)
+    url = with_driver(url)
     for _ in range(RIVALS):
         try:
             return RDBStorage(url)
@@ -95,14 +94,6 @@ def _database(url: str) -> BaseStorage:
                 raise
             time.sleep(0.1)
     return RDBStorage(url)
-
-
-def _with_driver(address: URL) -> str:
-    """``postgresql://`` means psycopg2 to SQLAlchemy 2.0 and psycopg to 2.1: take what is there."""
-    drivers = [name for name in ("psycopg", "psycopg2") if find_spec(name)]
-    if address.drivername == "postgresql" and drivers:
-        address = address.set(drivername=f"postgresql+{drivers[0]}")
-    return address.render_as_string(hide_password=False)
 
 
 class _Journal(JournalFileBackend):

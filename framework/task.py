@@ -1,21 +1,23 @@
-"""The ranking tasks: what is held out, what is ranked, what counts as a hit."""
+"""What a task is: what is held out, what is ranked, what counts as a hit; and the parts of a split."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from framework.config import component_from
-from framework.dataset import UnusableRow, content_digest
+from framework.dataset import UnusableRow
 from framework.errors import UserError
-from framework.metrics import METRICS, Evaluation, evaluate, ranking_metrics
-from framework.registry import CANDIDATES
-from framework.space import Float, checked
+from framework.metrics import Evaluation
+
+if TYPE_CHECKING:
+    from framework.encoder import Encoder
+    from framework.representation import Representation, Samples
 
 PARTS = ("train", "validation", "holdout", "unexplored")
 """What an item is in one split; its code in results is the position here."""
@@ -49,97 +51,93 @@ class Split:
         return out
 
 
-class Plausibility:
-    """One-class ranking: held-out reported fields (hits) among all unexplored ones.
+@dataclass(frozen=True)
+class Fit:
+    """A run after fitting: what scoring and evaluation need.
 
-    Unexplored fields are unlabelled, not negative: some are stable and merely not made yet.
-
-    Args:
-        candidates: the source of candidates: a registered name, or a mapping with ``name`` and
-            its settings.
-        prior: assumed share of the unexplored that are hits, for the corrected ``auroc_pu``.
+    Attributes:
+        seconds: that the representation and the fit took.
     """
 
-    name = "plausibility"
+    items: xr.Dataset
+    split: Split
+    task: Task
+    representation: Representation
+    samples: Samples
+    encoder: Encoder
+    seconds: float
 
-    def __init__(
-        self,
-        candidates: str | dict[str, Any] = "pattern",
-        prior: Annotated[float, Float(0.0, 0.5)] = 0.05,
-    ) -> None:
-        self.candidates, self.prior = candidates, prior
-        where = "task.candidates"
-        source = component_from(candidates, where)
-        item = CANDIDATES.load(source.name, where)
-        self.space = item(**checked(item, source.parameters, name=source.name, where=where))
+
+@dataclass(frozen=True)
+class Judged:
+    """What a task makes of a fitted encoder.
+
+    Attributes:
+        scores: of all items (n,), higher ranks nearer the top.
+        evaluation: on the hold-out.
+        validation: the same metrics on the validation part, NaN where there is none.
+        seconds: that the scores took, without their evaluation.
+        variables: further variables of the run's results, as `xarray.Dataset` takes them.
+    """
+
+    scores: np.ndarray
+    evaluation: Evaluation
+    validation: dict[str, float]
+    seconds: float
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """The contract of a task; constructor arguments are its settings.
+
+    Attributes:
+        metrics: what it measures, by the names that results give it.
+        members: which of some element sets it could rank: the audit ranks made-up ones. None
+            where it ranks only what there is.
+        unusable: what of its own settings' files could not be used.
+        sources: the files of the registered items it is made of; they decide numbers.
+    """
+
+    unusable: list[UnusableRow]
+    sources: tuple[Path, ...]
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
+
+    @property
+    def members(self) -> Callable[[list[str]], list[str]] | None: ...
 
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
-        """All element sets of the space: reported ones, then unexplored ones, each sorted.
+        """What is split, ranked and scored, along `material`.
 
-        One item is one element set, so no two materials of the same elements can stand on both
-        sides of a split. Variables on ``material``: ``element_set``, ``reported`` (bool),
-        ``order`` (entry order of the earliest material of the set, NaN where unknown).
-
-        Raises:
-            UserError: the data set holds no field of the space, or no candidate is left.
+        Variables: ``element_set``, ``reported`` (bool; the others are never learned from),
+        ``order`` (of entry, NaN where unknown). Attributes: ``digest``, ``summary``, ``noun``
+        (what tables call an item), ``named_by`` (the variable that names it).
         """
-        sets = dataset["element_set"].values.astype(str)
-        reported = self.space.members(sets)
-        if not reported:
-            raise UserError(
-                f"{dataset.attrs['title']}: none of the {len(set(sets))} element sets is of the "
-                f"pattern {self.space.pattern} (first: {sets[0]}); give the pattern that fits"
-            )
-        unexplored = self.space.unexplored(np.unique(sets))
-        assert not set(unexplored) & set(sets), "an unexplored field is reported"
-        names = np.array([*reported, *unexplored])
-        items = xr.Dataset(
-            {
-                "element_set": ("material", names),
-                "reported": ("material", np.arange(len(names)) < len(reported)),
-                "order": ("material", _first_entry(dataset, sets, names)),
-            }
-        )
-        items.attrs["digest"] = content_digest(items)
-        items.attrs["summary"] = (
-            f"{len(reported):,} of {len(set(sets)):,} element sets are of the pattern "
-            f"{self.space.pattern}; {len(unexplored):,} unexplored candidates"
-        )
-        return items
+        ...
 
     def unfit_rows(self, dataset: xr.Dataset) -> list[UnusableRow]:
-        """The rows of a list of element sets that are not of the pattern."""
-        lines = json.loads(dataset.attrs.get("lines", "[]"))
-        fitting = set(self.space.members(dataset["element_set"].values.astype(str)))
-        reason = f"not of the pattern {self.space.pattern}"
-        return [
-            UnusableRow(line, reason, str(text))
-            for line, text in zip(lines, dataset["element_set"].values, strict=bool(lines))
-            if str(text) not in fitting
-        ]
+        """The materials of a data set that make no item, each with the reason."""
+        ...
 
-    def evaluate(self, scores: np.ndarray, split: Split, resamples: int) -> Evaluation:
-        """The metrics of one run: hold-out against unexplored; nothing else is looked at."""
-        index = np.concatenate([split.holdout, split.unexplored])
-        relevance = np.arange(len(index)) < len(split.holdout)
-        return evaluate(scores[index], relevance, prior=self.prior, n_resamples=resamples)
+    def require(self, items: xr.Dataset, split: Split) -> None:
+        """Refuse a split that cannot be judged, before anything is computed."""
+        ...
 
-    def validate(self, scores: np.ndarray, n_validation: int) -> dict[str, float]:
-        """The metrics by which settings are chosen: validation fields against unexplored ones.
+    def judge(self, done: Fit, resamples: int) -> Judged:
+        """Everything that a run measures, the hold-out included."""
+        ...
+
+    def validate(self, done: Fit, most: int) -> dict[str, float]:
+        """The metrics by which settings are chosen; the hold-out is not looked at.
 
         Args:
-            scores: of the validation fields, then of unexplored ones (n,).
-
-        Returns:
-            each metric, NaN where there are no validation fields.
+            most: unexplored items that are scored, drawn once, where there are more.
         """
-        relevance = np.arange(len(scores)) < n_validation
-        if not n_validation:
-            return dict.fromkeys(METRICS, float("nan"))
-        return ranking_metrics(scores, relevance, prior=self.prior)
-
-
-TASKS: dict[str, Callable[..., Any]] = {Plausibility.name: Plausibility}
+        ...
 
 
 def divide(
@@ -149,7 +147,7 @@ def divide(
 
     Args:
         held: which reported items (n_reported,) are held out.
-        validation_fraction: share of the other reported items that is watched, never learned
+        validation_fraction: share of the other element sets that is watched, never learned
             from; drawn at random.
 
     Raises:
@@ -157,33 +155,27 @@ def divide(
     """
     reported = np.flatnonzero(items["reported"].values)
     rest = reported[~held]
+    noun = items.attrs.get("noun", "fields")
     if not held.any():
         raise UserError(
-            f"split '{label}': leaves no hold-out among {len(reported)} reported fields; "
-            "raise the fraction or bring more fields"
+            f"split '{label}': leaves no hold-out among {len(reported)} reported {noun}; "
+            f"raise the fraction or bring more {noun}"
         )
-    watched = round(validation_fraction * len(rest))
-    if len(rest) - watched < 2:
+    sets = items["element_set"].values
+    assert not set(sets[reported[held]]) & set(sets[rest]), f"split {label}: a set on both sides"
+    code, unique = pd.factorize(sets[rest])
+    n_sets = len(unique)
+    order = np.random.default_rng([seed, 1]).permutation(n_sets)
+    watched = np.isin(code, order[: round(validation_fraction * n_sets)])
+    if (~watched).sum() < 2:
         raise UserError(
-            f"split '{label}': leaves {len(rest) - watched} of {len(reported)} reported fields "
+            f"split '{label}': leaves {(~watched).sum()} of {len(reported)} reported {noun} "
             "to learn from; at least 2 are needed"
         )
-    order = np.random.default_rng([seed, 1]).permutation(len(rest))
     return Split(
         label,
-        train=np.sort(rest[order[watched:]]),
-        validation=np.sort(rest[order[:watched]]),
+        train=rest[~watched],
+        validation=rest[watched],
         holdout=reported[held],
         unexplored=np.flatnonzero(~items["reported"].values),
     )
-
-
-def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np.ndarray:
-    first = np.full(len(names), np.inf)
-    if variable := dataset.attrs["time"]:
-        position = {name: i for i, name in enumerate(names)}
-        where = np.array([position.get(text, -1) for text in sets])
-        entries = dataset[variable].values.astype(float)
-        found = (where >= 0) & np.isfinite(entries)
-        np.minimum.at(first, where[found], entries[found])
-    return np.where(np.isfinite(first), first, np.nan)

@@ -349,6 +349,10 @@ def _measured(cell: xr.Dataset) -> Iterator[tuple[str, float, int]]:
             yield f"holdout/{metric}_{side}", float(of[side]), 0
     for step in ("fit", "score"):
         yield f"seconds/{step}", float(cell.attrs[f"seconds_{step}"]), 0
+    for name in ("variance", "kl"):  # the step is the latent dimension: a dead one shows
+        if f"latent_{name}" in cell:
+            for dimension, value in enumerate(cell[f"latent_{name}"].values):
+                yield f"latent/{name}", float(value), dimension
     for name, value in json.loads(cell.attrs["audit"])[2].items():
         if math.isfinite(value):
             yield f"audit/{name}", value, 0
@@ -416,12 +420,9 @@ def log_winner(log: Log, cell: str, folder: Path) -> None:
 
 
 def register_winner(log: Log, name: str) -> None:
-    """Register the logged winner as a new version of a model; once a winner."""
+    """Register the logged winner as a new version of a model; once a winner and name."""
     client = log.client
-    tags = client.get_run(log.parent).data.tags
-    source = tags["winner_model"]
-    if tags.get("registered") == f"{name} {source}":
-        return
+    source = client.get_run(log.parent).data.tags["winner_model"]
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -430,8 +431,9 @@ def register_winner(log: Log, name: str) -> None:
     model = client.get_logged_model(source.removeprefix("models:/"))
     # by its place: a model's URI would be looked for in the store that is MLflow's default
     where = model.artifact_location
+    if where in [each.source for each in client.search_model_versions(f"name = '{name}'")]:
+        return
     client.create_model_version(name, where, log.parent, model_id=model.model_id)
-    client.set_tag(log.parent, "registered", f"{name} {source}")
 
 
 def log_values(

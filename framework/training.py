@@ -23,13 +23,24 @@ STEPS_A_CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Settings:
+class Scoring:
+    """How a neural encoder scores.
+
+    Attributes:
+        score_views: presentations averaged in a score; all of them where there are fewer.
+        score_draws: noisy passes averaged in a score; 0 is one pass without noise.
+    """
+
+    score_views: Annotated[int, Int(1, 720, tuned=False)] = 24
+    score_draws: Annotated[int, Int(0, 100, tuned=False)] = 0
+
+
+@dataclass(frozen=True)
+class Settings(Scoring):
     """How a neural encoder is trained and how it scores; every field can be set and tuned.
 
     Attributes:
         epochs: passes over all samples in all their views.
-        score_views: presentations averaged in a score; all of them where there are fewer.
-        score_draws: noisy passes averaged in a score; 0 is one pass without noise.
     """
 
     epochs: Annotated[int, Int(5, 40, within=(1, 1000))] = 20
@@ -37,13 +48,13 @@ class Settings:
     learning_rate: Annotated[float, Float(1e-4, 1e-2, log=True, within=(1e-6, 1.0))] = 1e-3
     optimiser: Annotated[str, Choice("adam", "adamw", "nadam", "adamax", "rmsprop", "sgd")] = "adam"
     weight_decay: Annotated[float, Float(0.0, 1e-2, within=(0.0, 1.0))] = 0.0
-    score_views: Annotated[int, Int(1, 720, tuned=False)] = 24
-    score_draws: Annotated[int, Int(0, 100, tuned=False)] = 0
 
 
 _OPTIMISERS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
     "nadam": torch.optim.NAdam,
     "adamax": torch.optim.Adamax,
     "rmsprop": torch.optim.RMSprop,

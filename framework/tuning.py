@@ -15,26 +15,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from framework import results
 from framework.benchmark import Outcome, benchmark
-from framework.components import resolved
+from framework.components import read_by, resolved
 from framework.config import Component, Experiment, Tuning
 from framework.crew import work_through
-from framework.encoder import Encoder
 from framework.errors import UserError, nearest, placed
-from framework.experiment import Fit, Progress, fit
+from framework.experiment import Progress, fit
 from framework.files import require_writable, whole
 from framework.plan import Run, divided, plan
 from framework.registry import ENCODERS
+from framework.regression import higher_is_better
 from framework.sampling import REPORTS, StudyPlan, grid
 from framework.search_space import meant, moved_into, plain, search_space, told
 from framework.strict_yaml import write_yaml
 from framework.study import ended, open_study, snapshot
 from framework.study_storage import alone, usable
+from framework.task import Fit
 
 if TYPE_CHECKING:
     from framework.study_tracking import StudyLog
@@ -199,6 +199,9 @@ def _concluded(
             where=where,
             parent=log.parent if log is not None else None,
         )
+        if told_gains := tuned.to_markdown():
+            with whole(search.folder / "tuned.md") as at:
+                at.write_text(told_gains)
     if log is not None:
         from framework import study_tracking
 
@@ -263,7 +266,9 @@ def prepare(
     study = StudyPlan(
         name=f"{experiment.name}/{component.title}",
         storage=storage or str(folder / "study.journal"),
-        maximise=tuple(name != "seconds_fit" for name in tuning.objectives),
+        maximise=tuple(
+            name != "seconds_fit" and higher_is_better(name) for name in tuning.objectives
+        ),
         space=space,
         start={name: moved_into(over, told(defaults[name])) for name, over in space.items()},
         content={"tuning": {**decided, "space": searched}, "run": base.settings},
@@ -308,19 +313,7 @@ def trial_run(search: Search, params: Mapping[str, Any]) -> Run:
 def values_of(run: Run, watch: Callable[[Fit], Progress] | None = None) -> dict[str, float]:
     """Fit one setting; every metric on validation, and seconds_fit. The hold-out is not scored."""
     done = fit(run, watch)
-    scores = _watched_scores(done, done.encoder, WATCHED)
-    return {
-        **done.task.validate(scores, len(done.split.validation)),
-        "seconds_fit": done.seconds,
-    }
-
-
-def _watched_scores(done: Fit, encoder: Encoder, n: int) -> np.ndarray:
-    """Scores of the validation fields, then of n unexplored ones."""
-    unexplored = done.split.unexplored
-    drawn = np.random.default_rng(0).permutation(len(unexplored))[:n]
-    index = np.concatenate([done.split.validation, unexplored[drawn]])
-    return encoder.score_samples(done.samples.take(index))
+    return {**done.task.validate(done, WATCHED), "seconds_fit": done.seconds}
 
 
 @dataclass(frozen=True)
@@ -351,8 +344,8 @@ class _Objective:
                     return
                 told = step
                 with begun.encoder.as_it_stands():
-                    scores = _watched_scores(begun, begun.encoder, GLANCED_AT)
-                trial.report(begun.task.validate(scores, len(begun.split.validation))[metric], step)
+                    glance = begun.task.validate(begun, GLANCED_AT)
+                trial.report(glance[metric], step)
                 if trial.should_prune():
                     raise optuna.TrialPruned
 
@@ -425,7 +418,7 @@ def _chosen(experiment: Experiment, wanted: str | None, prefix: str) -> Componen
 
 def _read_by(encoders: list[Component], experiment: Experiment) -> dict[str, dict[str, Any]]:
     """The settings of the representations that some encoders read."""
-    names = {ENCODERS.load(component.name).representation for component in encoders}
+    names = {read_by(resolved(ENCODERS, component, "encoders")) for component in encoders}
     return {name: own for name, own in experiment.representations.items() if name in names}
 
 

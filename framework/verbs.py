@@ -150,6 +150,7 @@ def rank(
     from framework.config import Component
     from framework.experiment import ranked
     from framework.plan import items_of
+    from framework.tasks import task_of
 
     CANDIDATES.load("pattern")(contains=tuple(contains), exclude=tuple(exclude))  # checks symbols
     if model in ENCODERS.names():
@@ -184,6 +185,11 @@ def rank(
         if candidates is not None:
             task = components.resolve_task(_task(pattern, candidates, strict), "rank")
             settings = {**settings, "task": task}
+        elif task_of(settings["task"]).members is None:
+            raise UserError(
+                f"rank {model}: is a run of task '{settings['task']['name']}', which has no "
+                "unexplored fields to list; take a run of task 'plausibility'"
+            )
         items = items_of(settings)
         shown, encoder = saved.representation.transform(items), saved.encoder
     reported, listed = _where(items, True), _listed(items, contains, exclude)
@@ -210,7 +216,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     """
     from framework import diagnostics, plots
     from framework.plan import divided
-    from framework.task import TASKS
+    from framework.tasks import task_of
 
     if run in ENCODERS.names():
         raise UserError(
@@ -221,10 +227,8 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     settings = saved.settings
     items, split = divided(settings)
     samples = saved.representation.transform(items)
-    task = TASKS[settings["task"]["name"]](**settings["task"]["parameters"])
-    found = diagnostics.audit(
-        saved.encoder, saved.representation, samples, items, split, task.space.members
-    )
+    members = task_of(settings["task"]).members
+    found = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
     if out is not None:
         name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
         plots.save(plots.audit_figure(found, name), Path(out))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from data.crystals import Crystals
+from data.crystals import COUNTS_SITES, Crystals
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -24,6 +24,7 @@ def oqmd_icsd() -> xr.Dataset:
     (site, axis), `n_sites` of them for each material.
     """
     ds = xr.load_dataset(FILE, engine="netcdf4")
+    ds["n_sites"].attrs |= COUNTS_SITES
     return ds.assign({name: ds[name].astype(str) for name in ("formula", "element_set")})
 
 

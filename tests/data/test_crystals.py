@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.crystals import Crystals, take
+from data.crystals import Crystals
 from data.datasets.mp_transport import mp_transport
 from data.datasets.oqmd_icsd import oqmd_icsd, structure
+from framework.dataset import take
 from framework.errors import UserError
 
 
@@ -71,7 +72,7 @@ def test_materials_taken_of_a_data_set_keep_their_sites(embedded, crystals):
 
 
 def test_materials_without_their_sites_are_an_error_not_another_crystal(embedded):
-    with pytest.raises(ValueError, match=r"choose materials with data\.crystals\.take"):
+    with pytest.raises(ValueError, match=r"choose materials with framework\.dataset\.take"):
         Crystals.from_dataset(embedded.isel(material=[5, 6]))
 
 

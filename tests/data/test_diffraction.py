@@ -7,11 +7,12 @@ import xarray as xr
 
 from data import powder
 from data.cache import VARIABLE, cache_folder
-from data.crystals import Crystals, take
+from data.crystals import Crystals
 from data.datasets.mp_transport import mp_transport
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.representations import diffraction
 from data.representations.diffraction import Diffraction, DiffractionSamples
+from framework.dataset import take
 from framework.errors import UserError
 from framework.space import checked, parameters
 from tests.data.cifs import BAD_CIFS, NACL, cif

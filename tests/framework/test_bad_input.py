@@ -534,7 +534,7 @@ def test_a_bad_option_is_explained(command, message):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("models", "nosuch"), "no encoder is called 'nosuch'; valid: autoencoder, element_freq"),
+        (("models", "nosuch"), "no encoder is called 'nosuch'; valid: autoencoder, composition"),
         (("models", "phase_field_vea"), "did you mean 'phase_field_vae'?"),
         (("models", "*nothing*"), "no encoder is called '*nothing*'; valid: "),
         (("models", "["), "no encoder is called '['"),
@@ -678,7 +678,10 @@ def test_a_checkpoint_of_another_encoder_is_refused(runs):
     shutil.copy(runs["element_frequency"] / "encoder.npz", runs["pca"] / "encoder.npz")
     said = phasezoo("rank", runs["pca"].name)
     assert "is a checkpoint of ElementFrequency" in said.message
-    assert "not of PCA with the settings {'latent_dim': 16}; fit again" in said.message
+    assert (
+        "not of PCA with the settings {'latent_dim': 16, 'representation': 'phase_field'}; fit again"
+        in said.message
+    )
 
 
 @pytest.mark.parametrize("name", ["pca", "autoencoder"])

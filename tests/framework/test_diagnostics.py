@@ -18,7 +18,8 @@ from framework.diagnostics import (
 from framework.plan import divided, plan
 from framework.registry import ENCODERS
 from framework.space import parameters
-from framework.task import TASKS, Split
+from framework.task import Split
+from framework.tasks import task_of
 from tests.framework.planted import ConstantDecoder, Memoriser, NormScorer, OneScore
 
 SEEDS = (0, 1, 2)
@@ -46,8 +47,8 @@ def problem(request):
     items = items.isel(material=kept)
     split = Split("small", *(np.flatnonzero(part == code) for code in range(4)))
     representation, samples = represented(run.settings["representation"], items, split.train)
-    task = TASKS["plausibility"](**run.settings["task"]["parameters"])
-    return items, split, representation, samples, task.space.members, request.param
+    task = task_of(run.settings["task"])
+    return items, split, representation, samples, task.members, request.param
 
 
 def audited(cls, problem, **changes):

@@ -22,6 +22,7 @@ from framework import tracking, tuning
 from framework.config import read_experiment
 from framework.crew import work_through
 from framework.sampling import given_up
+from framework.store import with_driver
 from framework.study import ended, open_study, work
 from tests.conftest import PHASEZOO, REPORTED, Said, phasezoo, tiny, write_yaml
 from tests.framework.killed import STARTER, DiesOnce, height, planned, sequence
@@ -42,7 +43,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def store(server: Server) -> str:
     """MLflow's database: its tables take seconds to make, so the tests share it."""
-    url = server.create("mlflow").replace("postgresql:", "postgresql+psycopg2:")
+    url = server.create("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", url)
         tracking.require_store(Path())
@@ -77,7 +78,7 @@ class Desk:
         return ended(open_study(search.study))
 
     def logged(self, kind: str) -> list[Run]:
-        client = MlflowClient(self.store)
+        client = MlflowClient(with_driver(self.store))
         where = [each.experiment_id for each in client.search_experiments()]
         mine = f"tags.kind = '{kind}' and tags.study LIKE '{self.experiment.stem}%'"
         return list(client.search_runs(where, mine))
@@ -161,6 +162,7 @@ def test_four_workers_share_a_study(desk: Desk) -> None:
     assert os.getpid() not in worked
 
 
+@pytest.mark.slow
 def test_two_commands_with_two_workers_each_share_a_study(desk: Desk) -> None:
     """All four begin at one moment; both commands log, one scores the winner."""
     desk.trials()
@@ -176,7 +178,7 @@ def test_two_commands_with_two_workers_each_share_a_study(desk: Desk) -> None:
     assert {trial.user_attrs["owner"]["command"] for _, trial in desk.trials()} == pids
     by = {json.loads(child.data.tags["logged_by"])["pid"] for child in desk.logged("trial")}
     assert by == pids
-    client = MlflowClient(desk.store)
+    client = MlflowClient(with_driver(desk.store))
     assert len(client.search_model_versions(f"name = '{model}'")) == 1
 
 
@@ -205,6 +207,7 @@ def test_one_of_four_workers_is_killed_and_the_others_go_on(server: Server, tmp_
     assert len(workers) == 3
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_is_one_message_and_the_command_goes_on(
     server: Server, desk: Desk
 ) -> None:

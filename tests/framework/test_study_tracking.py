@@ -295,6 +295,7 @@ class TestTrials:
 
 
 class TestTheWinner:
+    @pytest.mark.slow
     def test_in_a_fresh_process_it_scores_as_the_cell_did(
         self, study: Path, tmp_path: Path
     ) -> None:
@@ -328,6 +329,7 @@ class TestTheWinner:
         best = yaml.safe_load((study / "s" / "tuning" / "autoencoder" / "best.yaml").read_text())
         assert run["encoder"]["parameters"]["latent_dim"] == best["latent_dim"]
 
+    @pytest.mark.slow
     def test_another_winner_is_another_version(self, runs: Path) -> None:
         versions_of = []
         for n_trials in (1, 6):
@@ -376,6 +378,7 @@ class TestNothingTwice:
 
 
 class TestGoingOn:
+    @pytest.mark.slow
     def test_what_a_command_is_logging_is_left_to_it_until_it_is_dead(
         self, runs: Path, tmp_path: Path
     ) -> None:
@@ -442,6 +445,7 @@ class TestGoingOn:
         assert [run.info.status for run in found(runs, "study")] == ["FINISHED"]
         assert {run.info.status for run in found(runs, "cell")} == {"FINISHED"}
 
+    @pytest.mark.slow
     def test_a_store_that_is_gone_is_filled_again(self, runs: Path, blank: Path) -> None:
         assert tune(runs, "element_frequency").code == 0
         before = logged(runs)

@@ -9,8 +9,9 @@ import xarray as xr
 from data.candidates.pattern import ANIONS, Pattern
 from data.datasets.oqmd_icsd import oqmd_icsd
 from framework.errors import UserError
+from framework.plausibility import Plausibility
 from framework.registry import REPRESENTATIONS, SPLITS
-from framework.task import PARTS, Plausibility, Split, divide
+from framework.task import PARTS, Split, divide
 
 
 @pytest.fixture(scope="module")

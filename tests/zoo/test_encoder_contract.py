@@ -6,32 +6,42 @@ import numpy as np
 import pytest
 
 from framework import contract, registry, tuning
-from framework.components import GIVEN, resolve_task
-from framework.config import Component, experiment_from
+from framework.components import GIVEN
+from framework.config import experiment_from
 from framework.crew import work_through
 from framework.errors import UserError
-from framework.plan import items_of
 from framework.registry import ENCODERS, load_file
 from framework.space import parameters
 from framework.study import ended, open_study
+from framework.verbs import DATASET
 from tests.conftest import tiny
 
 
 @pytest.fixture(scope="module")
 def items():
-    task = resolve_task(Component(name="plausibility"), "test")
-    return items_of({"dataset": {"name": "oqmd_icsd", "parameters": {}}, "task": task})
+    return contract.items_for(ENCODERS.load("autoencoder"), DATASET)
 
 
 @pytest.mark.parametrize("name", ENCODERS.names())
-def test_every_registered_encoder_holds_every_check(name, items):
-    results = list(contract.check(ENCODERS.load(name), items))
+def test_every_registered_encoder_holds_every_check(name):
+    cls = ENCODERS.load(name)
+    results = list(contract.check(cls, contract.items_for(cls, DATASET)))
     assert [problem for _, problem in results if problem] == []
     assert len(results) == len(contract.CHECKS)
 
 
-@pytest.mark.parametrize("name", ENCODERS.names())
-def test_every_registered_encoder_tunes(name, desk):
+def test_an_encoder_is_tried_on_what_its_representation_shows():
+    of_crystals = contract.items_for(ENCODERS.load("diffraction_vae"), DATASET)
+    assert "site" in of_crystals.sizes and len(set(of_crystals["element_set"].values)) == 150
+    of_fields = contract.items_for(ENCODERS.load("autoencoder"), DATASET)
+    assert "formula" not in of_fields and not of_fields["reported"].all()
+
+
+FIELDS = [name for name in ENCODERS.names() if ENCODERS.load(name).representation == "phase_field"]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_registered_encoder_of_fields_tunes(name, desk):
     known = parameters(ENCODERS.load(name), given=GIVEN)
     few = {"epochs": 1} if "epochs" in known else {}
     content = tiny(

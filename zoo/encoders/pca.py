@@ -16,14 +16,17 @@ class PCA(Encoder):
     """Components of all views of the training samples; score = negative reconstruction error.
 
     Args:
-        latent_dim: number of components.
+        latent_dim: number of components; as many as the input has where that is fewer.
+        representation: any of vectors.
     """
 
     representation = "phase_field"
     baseline = True
 
-    def __init__(self, latent_dim: Annotated[int, Int(1, 128)] = 16) -> None:
-        self.latent_dim = latent_dim
+    def __init__(
+        self, latent_dim: Annotated[int, Int(1, 128)] = 16, representation: str = "phase_field"
+    ) -> None:
+        self.latent_dim, self.representation = latent_dim, representation
 
     def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
         index = torch.arange(len(samples)).repeat_interleave(samples.n_views)

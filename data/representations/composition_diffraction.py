@@ -1,0 +1,38 @@
+"""Composition and powder pattern of a crystal, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import xarray as xr
+
+from data.representations.composition import N_ELEMENTS, CompositionSamples, atomic_fractions
+from data.representations.diffraction import Diffraction, DiffractionSamples
+from data.vectors import VectorSamples
+
+
+class CompositionDiffractionSamples(VectorSamples):
+    """100 atomic fractions, then the pattern (n, 100 + points)."""
+
+    @property
+    def composition(self) -> CompositionSamples:
+        """The atomic fractions alone (n, 100)."""
+        return CompositionSamples(self.values[:, :N_ELEMENTS])
+
+    @property
+    def diffraction(self) -> DiffractionSamples:
+        """The patterns alone (n, points)."""
+        return DiffractionSamples(self.values[:, N_ELEMENTS:])
+
+
+class CompositionDiffraction(Diffraction):
+    """Atomic fractions and the pattern at the angles `two_theta_`; settings of `Diffraction`."""
+
+    @property
+    def width(self) -> int:
+        return N_ELEMENTS + super().width
+
+    def transform(self, materials: xr.Dataset) -> CompositionDiffractionSamples:  # type: ignore[override]
+        patterns = super().transform(materials).values
+        fractions = atomic_fractions(materials["formula"].values).astype(np.float32)
+        return CompositionDiffractionSamples(torch.cat([torch.from_numpy(fractions), patterns], 1))

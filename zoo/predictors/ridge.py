@@ -1,0 +1,63 @@
+"""Ridge regression on standardised vectors, its penalty chosen by cross-validation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import numpy as np
+
+from framework.predictor import Predictor
+from framework.space import Int
+
+
+class Ridge(Predictor):
+    """The penalty of least squared error over held-out groups; then fitted on all that is given.
+
+    Args:
+        folds: of the cross-validation; as many as there are groups where those are fewer.
+    """
+
+    ALPHAS = np.logspace(-3, 6, 19)
+    """Penalties tried, of the sum of squared errors of standardised vectors."""
+
+    def __init__(self, folds: Annotated[int, Int(2, 20)] = 5) -> None:
+        self.folds = folds
+
+    def fit(self, vectors: np.ndarray, values: np.ndarray, groups: np.ndarray) -> Self:
+        vectors = np.asarray(vectors, np.float64)
+        spread = vectors.std(axis=0)
+        # a dimension that is constant tells nothing and must not divide by 0
+        spread[spread < 1e-9 * np.abs(vectors).max(axis=0).clip(1e-300)] = np.inf
+        self.mean_, self.scale_ = vectors.mean(axis=0), spread
+        points = (vectors - self.mean_) / self.scale_
+        fold = self._fold(groups)
+        error = np.zeros(len(self.ALPHAS))
+        for held in (fold == each for each in np.unique(fold)):
+            weights, constants = _path(points[~held], values[~held], self.ALPHAS)
+            error += ((points[held] @ weights.T + constants - values[held, None]) ** 2).sum(axis=0)
+        # of equal errors the strongest penalty
+        self.alpha_ = self.ALPHAS[::-1][np.argmin(error[::-1])]
+        weights, constants = _path(points, values, np.array([self.alpha_]))
+        self.weights_, self.constant_ = weights[0], constants[0]
+        return self
+
+    def predict(self, vectors: np.ndarray) -> np.ndarray:
+        points = (np.asarray(vectors, np.float64) - self.mean_) / self.scale_
+        return points @ self.weights_ + self.constant_
+
+    def _fold(self, groups: np.ndarray) -> np.ndarray:
+        """The fold (n,) of every sample: whole groups, drawn at random."""
+        names, code = np.unique(groups, return_inverse=True)
+        order = np.random.default_rng(self.seed).permutation(len(names))
+        return order[code] % min(self.folds, len(names))
+
+
+def _path(
+    points: np.ndarray, values: np.ndarray, alphas: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (a, d) and constants (a,) for every penalty (a,), from one decomposition."""
+    centre = points.mean(axis=0)
+    u, s, vt = np.linalg.svd(points - centre, full_matrices=False)
+    along = s * (u.T @ (values - values.mean()))
+    weights = (along / (s**2 + alphas[:, None])) @ vt
+    return weights, values.mean() - weights @ centre

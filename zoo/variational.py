@@ -1,0 +1,124 @@
+"""What the variational autoencoders share: posterior, prior, regularisation, drawn weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framework.neural import NeuralEncoder
+from framework.space import Choice, Float
+from framework.training import Settings
+
+Dropout = Annotated[float, Float(0.0, 0.1, within=(0.0, 0.95))]
+Penalty = Annotated[float, Float(1e-7, 3e-5, log=True, within=(0.0, 1.0))]
+Initialiser = Annotated[str, Choice("lecun_normal", "he_normal", "he_uniform")]
+Activation = Annotated[str, Choice("tanh", "selu", "elu", "relu")]
+Beta = Annotated[float, Float(0.0, 2.0, within=(0.0, 100.0), tuned=False)]
+
+
+@dataclass(frozen=True)
+class VAESettings(Settings):
+    """Training settings with the optimisers of Korolev et al.; L1 and L2 stand in the loss."""
+
+    optimiser: Annotated[
+        str, Choice("sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam")
+    ] = "adam"
+    weight_decay: Annotated[float, Float(0.0, 1e-2, within=(0.0, 1.0), tuned=False)] = 0.0
+
+
+class VariationalEncoder(NeuralEncoder):
+    """Inputs from 0 to 1, a Gaussian posterior, the loss of Korolev et al.
+
+    A subclass sets the attributes below in its constructor, the layers in any order.
+
+    Attributes:
+        encoder: inputs (b, width) to hidden units (b, h).
+        mean, log_variance: hidden units to the posterior (b, latent_dim).
+        decoder: latent vectors to logits of the inputs (b, width).
+        beta: weight of the Kullback-Leibler term.
+        l1, l2: weights of the absolute and squared weights of all layers, biases left out.
+        initialiser: how the weights are drawn.
+    """
+
+    encoder: nn.Module
+    mean: nn.Linear
+    log_variance: nn.Linear
+    decoder: nn.Module
+    beta: float
+    l1: float
+    l2: float
+    initialiser: str
+
+    def encode(self, batch: Tensor) -> Tensor:
+        return self.mean(self.encoder(batch))
+
+    def posterior(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the latent vectors, each (b, latent_dim)."""
+        hidden = self.encoder(batch)
+        # bounded, or one outlier in the first steps overflows the exponential
+        return self.mean(hidden), self.log_variance(hidden).clamp(-10, 10)
+
+    def draw(self, batch: Tensor) -> Tensor:
+        mean, log_variance = self.posterior(batch)
+        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+
+    def decode(self, latent: Tensor) -> Tensor:
+        return torch.sigmoid(self.decoder(latent))
+
+    def loss(self, batch: Tensor) -> dict[str, Tensor]:
+        """Binary cross-entropy summed over the inputs, divergence, and the penalty of weights."""
+        mean, log_variance = self.posterior(batch)
+        latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        misfit = functional.binary_cross_entropy_with_logits(
+            self.decoder(latent), batch, reduction="sum"
+        )
+        divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
+        penalties = [_Penalty.apply(layer.weight, self.l1, self.l2) for layer in self._layers()]
+        return {
+            "reconstruction": misfit / len(batch),
+            "kl": self.beta * divergence,
+            "weights": torch.stack(penalties).sum(),
+        }
+
+    def reset(self) -> None:
+        """Draw the weights as Keras does, biases 0."""
+        super().reset()
+        for layer in self._layers():
+            fan_in = layer.weight[0].numel()
+            gain = 1.0 if self.initialiser == "lecun_normal" else 2.0
+            if self.initialiser == "he_uniform":
+                nn.init.uniform_(layer.weight, -(limit := math.sqrt(6 / fan_in)), limit)
+            else:
+                # cut at two standard deviations, widened so that the variance is kept
+                spread = math.sqrt(gain / fan_in) / 0.87962566103423978
+                nn.init.trunc_normal_(layer.weight, 0.0, spread, -2 * spread, 2 * spread)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+
+    def _layers(self) -> Iterator[nn.Linear | nn.Conv1d]:
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv1d):
+                yield module
+
+
+class _Penalty(torch.autograd.Function):
+    """l1 * sum of absolute + l2 * sum of squared weights, its gradient in one go: by the usual
+    way it costs as much as a whole step of a network of ten million weights."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, l1: float, l2: float) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.factors = l1, l2
+        norm = torch.linalg.vector_norm
+        return l1 * norm(weight, 1) + l2 * norm(weight) ** 2
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None, None]:
+        (weight,), (l1, l2), (gradient,) = ctx.saved_tensors, ctx.factors, given
+        return weight.sign().mul_(l1).add_(weight, alpha=2 * l2).mul_(gradient), None, None
