@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from framework.canvas import BLACK, CONTESTANTS, new_figure, save_all
 from framework.optimisation_results import over_seeds
@@ -21,6 +22,8 @@ COLUMNS = 4
 """Panels side by side, at most."""
 LEAST_GAP = 1e-6
 """What is nearer to the optimum is drawn here, on a logarithmic axis."""
+SHORT = 30
+"""A logarithmic axis over less than this factor has its numbers written out."""
 DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)))
 
 
@@ -47,6 +50,8 @@ def convergence_figure(results: xr.Dataset) -> Figure:
         if gap:
             curves = abs(curves - optimum).clip(min=LEAST_GAP)
             axes.set_yscale("log")
+            if float(curves.max() / curves.min()) < SHORT:
+                axes.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         elif not np.isnan(optimum):
             axes.axhline(optimum, color=BLACK, lw=1, ls=":")
             side = "bottom" if bool(of["maximise"]) else "top"

@@ -88,10 +88,14 @@ def test_a_tuple_and_a_list_of_the_same_values_have_one_digest():
 
 
 def test_the_experiments_of_the_project_are_valid():
+    from framework.optimisation_schema import read_optimisation
     from framework.registry import ROOT
 
     files = sorted((ROOT / "experiments").glob("*.yaml"))
-    assert files and all(read(path).name == path.stem for path in files)
+    assert len(files) > 5
+    for path in files:
+        found = read_optimisation(path) if path.stem.startswith("optimise") else read(path)
+        assert found.name == path.stem
 
 
 def test_a_name_is_the_short_form_of_a_component_without_settings():
