@@ -5,10 +5,14 @@ The tiny space is M-M'-A over eight cations and four anions: 112 fields, 60 of t
 
 from __future__ import annotations
 
+import os
+
+# two processes with as many threads as cores each would wait for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import contextlib
 import io
 import itertools
-import os
 import random
 import subprocess
 import sys

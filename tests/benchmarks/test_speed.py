@@ -185,14 +185,14 @@ def test_the_listing_of_models_answers_before_torch_is_imported(capsys):
 
 
 def test_an_unchanged_benchmark_is_not_computed_again(tmp_path, capsys):
-    """Goal a twentieth, for the shipped benchmark: its reference, once, measured with a fifth of
+    """Goal a twentieth, for the shipped benchmark: its reference, once, measured with a tenth of
     its epochs.
 
     The second run is the start of Python, torch and Lightning, whatever the benchmark's size, so
     the ratio grows with it. The shipped one trains the reference for every split and seed; the
     time of the other epochs and encoders, and of reading their results, is left out.
     """
-    encoders = [Component(name="phase_field_vae", parameters={"epochs": 4})]
+    encoders = [Component(name="phase_field_vae", parameters={"epochs": 2})]
     part = {"encoders": encoders, "splits": SHIPPED.splits[:1], "seeds": SHIPPED.seeds[:1]}
     path = tmp_path / "part.yaml"
     path.write_text(SHIPPED.model_copy(update=part).to_yaml())

@@ -9,7 +9,7 @@ import xarray as xr
 from data.datasets.vasylenko2021 import read_fields, vasylenko2021
 from framework.dataset import content_digest
 from framework.errors import UserError
-from framework.task import Plausibility
+from framework.plausibility import Plausibility
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "datasets" / "vasylenko2021"
 

@@ -143,7 +143,7 @@ def test_run_takes_settings_a_split_and_a_candidate_file():
     assert said.code == 0, said.err
     assert "5 computed" in said.out and "20 unexplored candidates" in said.out
     settings = [json.loads(path.read_text()) for path in Path("runs/cells").glob("*/run.json")]
-    assert all(each["encoder"]["parameters"] == {"latent_dim": 3} for each in settings)
+    assert all(each["encoder"]["parameters"]["latent_dim"] == 3 for each in settings)
     assert {each["split"]["fold"] for each in settings} == {f"cluster{i}" for i in range(1, 6)}
 
 

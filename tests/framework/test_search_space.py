@@ -133,7 +133,7 @@ class TestTheDefaults:
         content = tiny(name="t", encoders=encoders, tuning={"space": {"latent_dim": {"high": 20}}})
         search = tuning.prepare(experiment_from(content, "t"), desk / "runs", encoder="pca")
         assert search.study.start == {"latent_dim": 20}
-        assert search.base.settings["encoder"]["parameters"] == {"latent_dim": 40}
+        assert search.base.settings["encoder"]["parameters"]["latent_dim"] == 40
         trial = tuning.trial_run(search, {"latent_dim": 7})
         assert trial.settings["encoder"]["parameters"] == {"latent_dim": 7}
 
