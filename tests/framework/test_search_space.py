@@ -135,7 +135,7 @@ class TestTheDefaults:
         assert search.study.start == {"latent_dim": 20}
         assert search.base.settings["encoder"]["parameters"]["latent_dim"] == 40
         trial = tuning.trial_run(search, {"latent_dim": 7})
-        assert trial.settings["encoder"]["parameters"] == {"latent_dim": 7}
+        assert trial.settings["encoder"]["parameters"]["latent_dim"] == 7
 
     def test_what_is_held_is_held_in_every_trial(self, desk):
         space = {"hidden": {"choices": [[8], [4, 4]]}, "epochs": 1, "latent_dim": {"high": 3}}
