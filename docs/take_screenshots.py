@@ -26,6 +26,12 @@ from tests.browser import (
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "docs" / "figures"
 STUDY = "tune_phase_field_vae"
+HIDE_PATHS = """
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode())
+  if (texts.currentNode.data.includes("file://"))
+    texts.currentNode.parentElement.style.visibility = "hidden";
+"""
 
 
 def main() -> None:
@@ -39,17 +45,20 @@ def main() -> None:
             if e["name"] == "plausibility"
         )
         _take(driver, runs_table(site, number, f"tags.study = '{STUDY}'"), "mlflow_runs")
-        cells = _found(
-            site, number, "tags.kind = 'cell' and tags.seed = '0' and tags.split = 'time'"
+        trials = _found(
+            site,
+            number,
+            f"tags.kind = 'trial' and tags.study = '{STUDY}' and attributes.status = 'FINISHED'",
         )
-        pair = f"runs={quote(json.dumps(cells[:4]))}&experiments={quote(json.dumps([number]))}"
-        visit(driver, f"{site}/#/compare-runs?{pair}")
+        several = f"runs={quote(json.dumps(trials[:12]))}&experiments={quote(json.dumps([number]))}"
+        visit(driver, f"{site}/#/compare-runs?{several}")
         shows(driver, "Parallel Coordinates Plot")
         _save(driver, "mlflow_compare")
         (study,) = _found(site, number, f"tags.kind = 'study' and tags.study = '{STUDY}'")
         figure = "artifacts/figures/history.png"
         visit(driver, f"{site}/#/experiments/{number}/runs/{study}/{figure}")
         draws_a_figure(driver)
+        driver.execute_script(HIDE_PATHS)
         _save(driver, "mlflow_study")
 
 

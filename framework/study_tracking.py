@@ -119,10 +119,11 @@ class StudyLog:
         name = f"{run.encoder} trial {trial.number}"
         child = tracking.new_child(self.log, run, name, started, tags)
         found = dict(trial.user_attrs.get("values", {}))
-        metrics = []
-        if (seconds := found.pop("seconds_fit", None)) is not None:
+        seconds = found.pop("seconds_fit", None)
+        # MLflow's compare page draws what is logged first
+        metrics = [Metric(f"validation/{key}", value, over, 0) for key, value in found.items()]
+        if seconds is not None:
             metrics.append(Metric("seconds/fit", seconds, over, 0))
-        metrics += [Metric(f"validation/{key}", value, over, 0) for key, value in found.items()]
         watched = f"intermediate/{self.search.tuning.objectives[0]}"
         metrics += [
             Metric(watched, value, over, step) for step, value in trial.intermediate_values.items()
