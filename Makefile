@@ -28,7 +28,7 @@ benchmark: $(READY) ## the reference experiment: eight encoders, two splits, thr
 	.venv/bin/phasezoo benchmark experiments/phase_field_benchmark.yaml --workers $(WORKERS)
 
 test: $(READY) ## the tests
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not speed and not slow"
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not speed and not slow"
 	.venv/bin/python -m pytest -m speed -s
 
 test-slow: $(READY) ## the tests that `make test` leaves out: what two commands do to each other

@@ -6,9 +6,12 @@ The tiny space is M-M'-A over eight cations and four anions: 112 fields, 60 of t
 from __future__ import annotations
 
 import os
+import signal
 
 # two processes with as many threads as cores each would wait for one another
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a shell has Ctrl+C ignored in what it starts in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import contextlib
 import io
@@ -80,6 +83,11 @@ def phasezoo(*arguments: object) -> Said:
             code = 70
     refused.update([(*map(str, arguments), err.getvalue())] if code == 2 else [])
     return Said(code, out.getvalue(), err.getvalue())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The README's commands first: the longest file, which one process goes through."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

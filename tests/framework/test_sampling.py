@@ -75,7 +75,7 @@ def test_a_sampler_finds_more_than_chance(tmp_path, sampler):
     """A seed made anew for every trial must not cost the sampler its memory."""
     best = {}
     for name in (sampler, "random"):
-        plan = planned(tmp_path / name, sampler=name, trials=20, seed=1)
+        plan = planned(tmp_path / name, sampler=name, trials=30, seed=1)
         work(plan, curve)
         best[name] = max(values[0] for _, _, _, values, _ in sequence(plan))
     assert best[sampler] > best["random"]
