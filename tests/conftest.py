@@ -6,17 +6,15 @@ The tiny space is M-M'-A over eight cations and four anions: 112 fields, 60 of t
 from __future__ import annotations
 
 import os
-import signal
 
 # two processes with as many threads as cores each would wait for one another
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# a shell has Ctrl+C ignored in what it starts in the background
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import contextlib
 import io
 import itertools
 import random
+import signal
 import subprocess
 import sys
 import traceback
@@ -83,6 +81,12 @@ def phasezoo(*arguments: object) -> Said:
             code = 70
     refused.update([(*map(str, arguments), err.getvalue())] if code == 2 else [])
     return Said(code, out.getvalue(), err.getvalue())
+
+
+def pytest_configure() -> None:
+    """Ctrl+C means what it does in a terminal: a shell ignores it for what it starts in the
+    background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
