@@ -21,8 +21,8 @@ from data import crystals
 from data.cache import cached, digest
 from data.crystals import Cell, Crystals
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS, nearest_elements
-from data.progress import shown
 from framework.errors import UserError, read_text
+from framework.progress import shown
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import xarray as xr
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from framework.config import Experiment
 from framework.errors import UserError
@@ -21,6 +19,7 @@ from framework.experiment import execute
 from framework.files import require_writable, whole
 from framework.plan import Run, plan
 from framework.processes import context
+from framework.progress import new_bars
 
 
 @dataclass
@@ -107,15 +106,7 @@ class _Bars:
     """An overall bar, and one for every fit that is under way."""
 
     def __init__(self, total: int, done: int, *, shown: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not shown,
-        )
+        self._progress = new_bars(shown)
         self._all = self._progress.add_task("runs", total=total, completed=done)
         self._fits: dict[str, Any] = {}
 

@@ -45,6 +45,8 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
+ExperimentArgument = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
+WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="Processes.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of all results.")]
 DataOption = Annotated[
     str, typer.Option("--data", help="A registered data set, or a file of yours.")
@@ -183,9 +185,9 @@ def run_(
 
 @app.command("benchmark")
 def benchmark_(
-    path: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")],
+    path: ExperimentArgument,
     data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    workers: WorkersOption = 1,
     strict: StrictOption = False,
     track: TrackOption = True,
     runs: RunsOption = Path("runs"),
@@ -227,14 +229,14 @@ def benchmark_(
 
 @app.command("tune")
 def tune_(
-    path: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")],
+    path: ExperimentArgument,
     encoder: Annotated[
         str | None, typer.Option(help="Encoder to tune.", show_default="the YAML's, or its first")
     ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Finished trials in total.", show_default="40")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    workers: WorkersOption = 1,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -287,12 +289,12 @@ def tune_(
 
 @app.command("optimise")
 def optimise_(
-    path: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")],
+    path: ExperimentArgument,
     trials: Annotated[
         int | None,
         typer.Option(min=1, max=10_000, help="Evaluations of each search.", show_default="100"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    workers: WorkersOption = 1,
     data: Annotated[
         str | None, typer.Option("--data", help="File or data set that the objectives read.")
     ] = None,

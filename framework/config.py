@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -151,7 +152,7 @@ class Tuning(Strict):
         return self
 
 
-def not_reserved(name: str) -> str:
+def _not_reserved(name: str) -> str:
     """The name of an experiment, where the folder of results has room for it."""
     if name in RESERVED:
         raise ValueError(f"'{name}' is taken in the folder of results; choose another name")
@@ -171,7 +172,11 @@ def require_distinct(named: dict[str, list[Any]], labelled: tuple[str, ...]) -> 
                 raise ValueError(f"{key}: {value!r} stands twice; {mend}")
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80),
+    AfterValidator(_not_reserved),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -188,7 +193,7 @@ class Experiment(Strict):
     task: Component
     representations: dict[str, dict[str, Any]] = {}
     splits: Annotated[list[Component], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     encoders: Annotated[list[Component], Field(min_length=1)]
     metrics: Annotated[list[str], Field(min_length=1)] = [
         "auroc",
@@ -197,15 +202,10 @@ class Experiment(Strict):
         "average_precision",
     ]
     validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    split_seed: Seed | None = None
     resamples: Annotated[int, Field(ge=100, le=100_000)] = 1000
     published: Published | None = None
     tuning: Tuning | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _not_reserved(cls, name: str) -> str:
-        return not_reserved(name)
 
     @field_validator("metrics")
     @classmethod

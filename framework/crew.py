@@ -10,6 +10,7 @@ import optuna
 
 from framework.errors import UserError
 from framework.processes import context
+from framework.progress import new_bars
 from framework.sampling import StudyPlan
 from framework.study import Objective, ended, n_free, recover, work
 
@@ -39,14 +40,7 @@ def work_through(
     Raises:
         UserError: a worker could not go on; finished trials stand.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not progress
-    ) as bars:
+    with new_bars(progress) as bars:
         bar = bars.add_task("trials", total=plan.slots, completed=len(ended(study)))
 
         def watch(*_: Any) -> None:

@@ -31,6 +31,7 @@ from framework.files import require_writable
 from framework.objective import Objective, PoolObjective
 from framework.optimisation_schema import Optimisation
 from framework.processes import context
+from framework.progress import new_bars
 from framework.registry import OBJECTIVES, ROOT
 from framework.sampling import StudyPlan
 from framework.space import checked, parameters
@@ -267,20 +268,10 @@ class _Evaluated:
 
 def _work_through(planned: Searches, workers: int, progress: bool) -> int:
     """Make what is missing of all searches; how many evaluations that were."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     stood = [_n_ended(search) for search in planned.searches]
     missing = [s.study.slots - n for s, n in zip(planned.searches, stood, strict=True)]
     left = [search for search, n in zip(planned.searches, missing, strict=True) if n]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not progress,
-    ) as bars:
+    with new_bars(progress) as bars:
         total = sum(stood) + sum(missing)
         bar = bars.add_task("evaluations", total=total, completed=sum(stood))
         compute = _side_by_side if workers > 1 and len(left) > 1 else _one_by_one

@@ -13,7 +13,6 @@ from framework.config import (
     Name,
     Seed,
     Strict,
-    not_reserved,
     read_mapping,
     require_distinct,
     validated,
@@ -42,11 +41,6 @@ class Optimisation(Strict):
     trials: Annotated[int, Field(ge=1, le=10_000)] = 100
     seeds: Annotated[list[Seed], Field(min_length=1)] = list(range(10))
     target: float | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _not_reserved(cls, name: str) -> str:
-        return not_reserved(name)
 
     @field_validator("target")
     @classmethod

@@ -15,9 +15,9 @@ from data import powder, scattering
 from data.cache import cached, digest
 from data.cif import read_cif_file
 from data.crystals import Crystals
-from data.progress import shown
 from data.vectors import VectorSamples
 from framework.errors import UserError
+from framework.progress import shown
 from framework.representation import Representation
 from framework.space import Choice, Float
 

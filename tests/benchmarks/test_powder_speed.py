@@ -1,8 +1,5 @@
 """How long diffraction patterns take beside pymatgen's XRDCalculator, in one run on one thread."""
 
-from statistics import median
-from time import perf_counter
-
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -10,6 +7,7 @@ from threadpoolctl import threadpool_limits
 from data.crystals import Crystals
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.powder import CU_KA, Scan, patterns, peaks
+from tests.benchmarks.timing import medians
 
 pytestmark = pytest.mark.speed
 
@@ -40,8 +38,8 @@ def test_patterns_of_embedded_crystals_beat_pymatgen(capsys):
         lambda: patterns(some, Scan()),
     )
     with threadpool_limits(1):
-        rounds = [[_seconds(turn) for turn in turns] for _ in range(3)]
-    theirs, sticks, drawn = (median(times) / N * 1e3 for times in zip(*rounds, strict=True))
+        times = medians(3, *turns)
+    theirs, sticks, drawn = (each / N * 1e3 for each in times)
     with capsys.disabled():
         print(
             f"\ndiffraction of {N} random embedded crystals: pymatgen's peaks {theirs:.1f} ms a "
@@ -50,9 +48,3 @@ def test_patterns_of_embedded_crystals_beat_pymatgen(capsys):
             f"about {drawn / 6e4 * len(everything):.1f} minutes"
         )
     assert theirs / drawn > 8
-
-
-def _seconds(function) -> float:
-    start = perf_counter()
-    function()
-    return perf_counter() - start

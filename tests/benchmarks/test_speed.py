@@ -6,10 +6,7 @@ meets both sides alike; what is asserted leaves room for it.
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -19,6 +16,7 @@ from framework.components import built, represented
 from framework.config import Component, read_experiment
 from framework.plan import divided, plan
 from framework.registry import ROOT
+from tests.benchmarks.timing import medians, seconds
 
 pytestmark = pytest.mark.speed
 
@@ -79,7 +77,7 @@ def test_training_through_the_framework_costs_little_more_than_a_bare_loop(refer
                 adam.step()
         trained[fused] = network
 
-    ours, same, usual = _medians(3, through_framework, lambda: bare(True), lambda: bare(False))
+    ours, same, usual = medians(3, through_framework, lambda: bare(True), lambda: bare(False))
 
     for name, weights in trained["framework"].state_dict().items():
         assert torch.equal(weights, trained[True].state_dict()[name]), name
@@ -151,7 +149,7 @@ def test_scoring_many_fields_at_once_beats_one_at_a_time_and_pyod(reference, cap
         with_pyod,
         with_pyod_in_large_batches,
     )
-    ours, *theirs = _medians(3, at_once, *others)
+    ours, *theirs = medians(3, at_once, *others)
 
     for name in ("one field", "one presentation"):
         assert scores[name] == pytest.approx(scores["at once"], abs=1e-4)
@@ -170,7 +168,7 @@ def test_scoring_many_fields_at_once_beats_one_at_a_time_and_pyod(reference, cap
 
 def test_the_listing_of_models_answers_before_torch_is_imported(capsys):
     """Goal a fifth of ``python -c "import torch"``, as whole processes."""
-    listing, importing = _medians(
+    listing, importing = medians(
         4,
         lambda: _process(PHASEZOO, "models"),
         lambda: _process(sys.executable, "-c", "import torch"),
@@ -198,9 +196,9 @@ def test_an_unchanged_benchmark_is_not_computed_again(tmp_path, capsys):
     path.write_text(SHIPPED.model_copy(update=part).to_yaml())
     command = (PHASEZOO, "benchmark", str(path), "--no-track", "--runs", str(tmp_path / "runs"))
 
-    first = _seconds(lambda: _process(*command))
+    first = seconds(lambda: _process(*command))
     said = []
-    (again,) = _medians(1, lambda: said.append(_process(*command)))
+    (again,) = medians(1, lambda: said.append(_process(*command)))
 
     for output in said:
         assert "0 computed, 1 stood already" in output
@@ -213,18 +211,6 @@ def test_an_unchanged_benchmark_is_not_computed_again(tmp_path, capsys):
         )
     assert first / again > 1.5
     assert whole / again > 6
-
-
-def _seconds(function: Callable[[], object]) -> float:
-    start = perf_counter()
-    function()
-    return perf_counter() - start
-
-
-def _medians(repeats: int, *functions: Callable[[], object]) -> list[float]:
-    """The median time of each; they take turns."""
-    rounds = [[_seconds(function) for function in functions] for _ in range(repeats)]
-    return [median(times) for times in zip(*rounds, strict=True)]
 
 
 def _process(*command: str) -> str:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 import optuna
 import pytest
@@ -24,6 +22,7 @@ from framework.config import experiment_from
 from framework.crew import work_through
 from framework.store import store_uri
 from framework.study import ended, open_study, work
+from tests.benchmarks.timing import medians, seconds
 from tests.conftest import REPORTED, tiny
 from tests.framework.killed import SPACE, START, height, planned
 
@@ -67,7 +66,7 @@ def test_a_trial_costs_little_more_than_with_optuna_alone(tmp_path, sampler, cap
             n_trials=TRIALS,
         )
 
-    ours, theirs = _medians(3, through_framework, optuna_alone)
+    ours, theirs = medians(3, through_framework, optuna_alone)
     with capsys.disabled():
         print(
             f"\na trial without work, {sampler}: {1000 * ours / TRIALS:.1f} ms; "
@@ -94,7 +93,7 @@ def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, mon
     log = study_tracking.open_log(search, runs)
     client = MlflowClient(store_uri(Path("again")))
 
-    ours = _seconds(lambda: log.log_ended(study)) / n_trials
+    ours = seconds(lambda: log.log_ended(study)) / n_trials
 
     children = tracking.children(log.log)
     assert len(children) == n_trials
@@ -111,19 +110,7 @@ def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, mon
             client.log_dict(run, search.base.settings, "trial.json")
             client.set_terminated(run)
 
-    bare = _seconds(by_hand) / n_trials
+    bare = seconds(by_hand) / n_trials
     with capsys.disabled():
         print(f"\na trial in MLflow {ours:.2f} s; by hand {bare:.2f} s: {ours / bare:.2f}x")
     assert ours / bare < 2
-
-
-def _seconds(function: Callable[[], object]) -> float:
-    start = perf_counter()
-    function()
-    return perf_counter() - start
-
-
-def _medians(repeats: int, *functions: Callable[[], object]) -> list[float]:
-    """The median time of each; they take turns."""
-    rounds = [[_seconds(function) for function in functions] for _ in range(repeats)]
-    return [median(times) for times in zip(*rounds, strict=True)]
