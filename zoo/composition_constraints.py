@@ -10,13 +10,9 @@ from typing import Self
 import numpy as np
 
 from data.element_sets import ATOMIC_NUMBERS, nearest_elements, parse_formula
-from data.representations.composition import atomic_fractions
+from data.representations.composition import PRESENT, atomic_fractions
 from framework.errors import UserError
 from framework.objective import FloatArray
-
-PRESENT = 0.03
-"""Atomic fraction from which on a decoded element counts. Of 0.01, 0.02, 0.03 and 0.05 the one
-under which `composition_vae` gives most materials their own elements back."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from data.element_sets import ATOMIC_NUMBERS, parse_formula
 from data.representations.composition import (
     N_ELEMENTS,
+    PRESENT,
     CompositionSamples,
     atomic_fractions,
     reduced_formula,
@@ -38,7 +39,7 @@ from framework.predictor import Predictor
 from framework.registry import PREDICTORS
 from framework.representation import one_thread
 from framework.space import Choice, Float, Int, checked
-from zoo.composition_constraints import PRESENT, CompositionConstraints, composition_key
+from zoo.composition_constraints import CompositionConstraints, composition_key
 from zoo.latent_space import LatentSpace
 from zoo.wanted import Wanted
 
