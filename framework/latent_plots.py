@@ -95,7 +95,7 @@ def neighbours_figure(latents: np.ndarray, items: xr.Dataset, title: str) -> Fig
     for axes, (what, (told, groups)) in zip(panels, colourings.items(), strict=True):
         _coloured(axes, points, told, groups)
         axes.set_title(f"by {what}", loc="left", fontsize=11)
-    figure.suptitle(f"{title}: t-SNE of {len(points):,} held-out materials", x=0.01, ha="left")
+    figure.suptitle(f"{title}\nt-SNE of {len(points):,} held-out materials", x=0.01, ha="left")
     return figure
 
 
