@@ -241,7 +241,7 @@ def code_of(settings: dict[str, Any]) -> str:
 def _code_digest(items: tuple[Path, ...]) -> str:
     core = (
         "bootstrap components dataset diagnostics encoder experiment metrics neural plan plausibility "
-        "predictor property regression representation task training"
+        "predictor probing property regression representation task training"
     )
     files = [*items, *(ROOT / "framework" / f"{name}.py" for name in core.split())]
     files += imported(items)
