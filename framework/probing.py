@@ -86,14 +86,14 @@ class Probing(ABC):
     @abstractmethod
     def answer(
         self,
-        vectors: np.ndarray,
+        done: Fit,
+        latents: np.ndarray,
         values: np.ndarray,
-        groups: np.ndarray,
+        own: np.ndarray,
         asked: np.ndarray,
-        seed: int,
     ) -> FloatArray:
-        """What the probe says of ``asked`` (m, d), once it has learned values (n,) from vectors
-        (n, d): (m,) or (m, k)."""
+        """What the probe says of the items ``asked`` (m,), (m,) or (m, k), once it has learned
+        those of the values (n,) that the items ``own`` have, from latent vectors (n, d)."""
 
     def unfit_rows(self, dataset: xr.Dataset) -> list[UnusableRow]:
         """The materials without any value, by their number in the data set from 1."""
@@ -142,7 +142,7 @@ class Probing(ABC):
         )
         return items
 
-    def require_labels(self, name: str, values: FloatArray, split: Split) -> None:
+    def require_labels(self, name: str, values: np.ndarray, split: Split) -> None:
         """Refuse more labels than training materials with a value (n,), NaN where there is none.
 
         Raises:
@@ -165,7 +165,7 @@ class Probing(ABC):
         return self.measured(done, scattered)
 
     def labelled(
-        self, values: FloatArray, split: Split, seed: int, labels: int | str
+        self, values: np.ndarray, split: Split, seed: int, labels: int | str
     ) -> np.ndarray:
         """Which items (m,) are labelled with their values (n,): the first of a shuffled training
         part that have one."""
@@ -174,19 +174,18 @@ class Probing(ABC):
         return order if labels == ALL else order[: int(labels)]
 
     def answers(
-        self, done: Fit, latents: np.ndarray, values: FloatArray, wanted: np.ndarray | None = None
+        self, done: Fit, latents: np.ndarray, values: np.ndarray, wanted: np.ndarray | None = None
     ) -> FloatArray:
         """What is said of every item, from latent vectors (n, d) and values (n,), by number of
         labels: (labels, n) or (labels, n, k); NaN beyond ``wanted``, if given."""
         from threadpoolctl import threadpool_limits
 
-        groups, seed = done.items["element_set"].values, done.encoder.seed
         index = np.arange(len(latents)) if wanted is None else wanted
         out = []
         with threadpool_limits(1):  # equal to the bit whatever runs beside it
             for n in self.labels:
-                own = self.labelled(values, done.split, seed, n)
-                said = self.answer(latents[own], values[own], groups[own], latents[index], seed)
+                own = self.labelled(values, done.split, done.encoder.seed, n)
+                said = self.answer(done, latents, values, own, index)
                 rows = np.full((len(latents), *said.shape[1:]), np.nan)
                 rows[index] = said
                 out.append(rows)
@@ -200,7 +199,7 @@ class Probing(ABC):
         return probe
 
 
-def having(values: FloatArray, index: np.ndarray) -> np.ndarray:
+def having(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Those of the items that have a value."""
     return index[np.isfinite(values[index])]
 

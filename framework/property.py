@@ -148,14 +148,15 @@ class Property(Probing):
 
     def answer(
         self,
-        vectors: np.ndarray,
+        done: Fit,
+        latents: np.ndarray,
         values: np.ndarray,
-        groups: np.ndarray,
+        own: np.ndarray,
         asked: np.ndarray,
-        seed: int,
     ) -> FloatArray:
-        probe = self.new_probe(seed).fit(vectors, values, groups)
-        return probe.predict(asked) if len(asked) else np.empty(0)
+        groups = done.items["element_set"].values[own]
+        probe = self.new_probe(done.encoder.seed).fit(latents[own], values[own], groups)
+        return probe.predict(latents[asked]) if len(asked) else np.empty(0)
 
     def _predicted(
         self, done: Fit, latents: np.ndarray, wanted: np.ndarray | None = None

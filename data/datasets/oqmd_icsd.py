@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from data.crystals import COUNTS_SITES, Crystals
+from data.symmetry import SPACE_GROUPS
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -18,13 +19,15 @@ FILE = Path(__file__).parents[1] / "oqmd_icsd.nc"
 def oqmd_icsd() -> xr.Dataset:
     """The embedded default: the entries of OQMD that come from ICSD.
 
-    Beside the contract: `space_group` (international number, 0 where none was found),
+    Beside the contract: `space_group` (international number, 0 where none was found; its crystal
+    systems are stated),
     `icsd_code`, `lattice` (material, cell_vector, axis) in angstrom, and the sites of all
     materials one after the other: `atomic_number` (site,), `fractional_coordinates`
     (site, axis), `n_sites` of them for each material.
     """
     ds = xr.load_dataset(FILE, engine="netcdf4")
     ds["n_sites"].attrs |= COUNTS_SITES
+    ds["space_group"].attrs |= SPACE_GROUPS
     return ds.assign({name: ds[name].astype(str) for name in ("formula", "element_set")})
 
 
