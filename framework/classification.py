@@ -180,9 +180,10 @@ class Classification(Probing):
             found.append(prefixed(prefix, evaluation))
         # `held` is now of the coarsest classes, at the most labels
         best, level = probabilities[-1], levels[-1]
+        positive = {"positive": level.classes[1]} if self._of_two else {}
         variables = {
             "class": levels[0].classes,
-            "truth": ("candidate", levels[0].codes),
+            "truth": ("candidate", levels[0].codes, positive),
             "predicted": (("labels", "candidate"), probabilities.argmax(axis=2)),
             "labels": [str(n) for n in self.labels],
             "confusion": (("true_class", "predicted_class"), held.counts, {"of": level.name}),

@@ -31,7 +31,7 @@ def roc_curve(cell: xr.Dataset) -> Figure | None:
     figure, (axes,) = new_figure(height=5.2, width=5.2)
     axes.fill_between(_FALSE, *interval(resampled.T), color=BLUE, alpha=0.15, lw=0)
     axes.plot([0, *_FALSE], [0, *curve], color=BLUE, lw=2.2, label=cell.attrs["encoder"])
-    _roc_axes(axes, str(cell["class"].values[1]))
+    _roc_axes(axes, cell)
     at = cell.sel(metric=metric)
     value, low, high = (float(at[name]) for name in ("value", "low", "high"))
     of = f"{cell.attrs['encoder']}, split {cell.attrs['split']}, seed {cell.attrs['seed']}"
@@ -67,7 +67,7 @@ def roc_curves(cube: xr.Dataset, strategy: str) -> Figure | None:
         curve, low, high = _mean(cube.sel(encoder=name))
         axes.fill_between(_FALSE, low, high, color=style["color"], alpha=0.12, lw=0)
         axes.plot([0, *_FALSE], [0, *curve], label=f"{name}  {row[metric]:.3f}", **style)
-    _roc_axes(axes, metric.split("/")[0].replace("_", " "))
+    _roc_axes(axes, cube)
     axes.legend(
         *axes.get_legend_handles_labels(),
         loc="center left",
@@ -104,9 +104,9 @@ def confusion_matrix(cell: xr.Dataset) -> Figure | None:
     spoken = of.replace("_", " ")
     axes.set_xlabel(f"predicted {spoken}")
     axes.set_ylabel(f"true {spoken} (held-out materials)")
-    bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.set_label("share of the true class (%)", fontsize=11)
-    bar.ax.set_xlabel(" ")
+    figure.colorbar(image, ax=axes, shrink=0.8).set_label(
+        "share of the true class (%)", fontsize=11
+    )
     labels = str(cell["labels"].values[-1])
     quoted = [
         float(cell["value"].sel(metric=f"{of}/{labels}/{name}"))
@@ -124,11 +124,11 @@ def _auroc(results: xr.Dataset) -> str | None:
     return names[-1] if names else None
 
 
-def _roc_axes(axes: Axes, positive: str) -> None:
+def _roc_axes(axes: Axes, results: xr.Dataset) -> None:
     axes.plot([0, 1], [0, 1], color=BLACK, lw=1, ls=":", label="random order")
     axes.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     axes.set_xlabel("false positive rate")
-    axes.set_ylabel(f"true positive rate ({positive})")
+    axes.set_ylabel(f"true positive rate ({results['truth'].attrs['positive']})")
 
 
 def _mean(own: xr.Dataset) -> tuple[FloatArray, ...]:
