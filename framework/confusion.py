@@ -2,7 +2,9 @@
 
 A resample draws materials, whatever their class, so that rare classes come and go. The draws depend
 on the number of materials and the seed alone: the paired difference of two encoders is the
-difference of replicates. Classes that a resample does not hold count in no mean over classes.
+difference of replicates. Classes that a resample does not hold count in no mean over classes:
+where many are of few materials, the interval of `balanced_accuracy` and `macro_f1` can lie above
+the value.
 """
 
 from __future__ import annotations

@@ -197,7 +197,9 @@ def test_a_class_of_no_coarser_class_more_labels_than_there_are_and_one_side_alo
     task = task_of(target="hardness", coarser=None, above=9.0)
     flat = task.items(materials())
     flat["hardness"][split_of(flat).holdout] = 1.0
-    with pytest.raises(UserError, match=r"task\.above: 0 of the 36 held-out materials of split 'ra"):
+    with pytest.raises(
+        UserError, match=r"task\.above: 0 of the 36 held-out materials of split 'ra"
+    ):
         task.require(flat, split_of(flat))
 
 
