@@ -534,11 +534,11 @@ def test_a_bad_option_is_explained(command, message):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("models", "nosuch"), "no encoder is called 'nosuch'; valid: autoencoder, composition"),
+        (("models", "nosuch"), "no model is called 'nosuch'; valid: autoencoder, composition"),
         (("models", "phase_field_vea"), "did you mean 'phase_field_vae'?"),
-        (("models", "*nothing*"), "no encoder is called '*nothing*'; valid: "),
-        (("models", "["), "no encoder is called '['"),
-        (("models", ""), "no encoder is called ''"),
+        (("models", "*nothing*"), "no model is called '*nothing*'; valid: "),
+        (("models", "["), "no model is called '['"),
+        (("models", ""), "no model is called ''"),
         (("data", "describe", "oqmd"), "'oqmd' is not a registered data set; did you mean 'oqmd_"),
         (("data", "describe", "sets.txt"), "'sets.txt' is not a registered data set"),
         (("data", "validate", "set.txt"), "set.txt: no such file"),
@@ -892,7 +892,7 @@ def test_a_model_that_breaks_the_contract_fails_with_the_reason_and_exit_code_1(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("models", "nosuch"), "phasezoo: no encoder is called 'nosuch'; valid: autoencoder"),
+        (("models", "nosuch"), "phasezoo: no model is called 'nosuch'; valid: autoencoder"),
         (("benchmark", "bad.yaml"), "phasezoo: bad.yaml, line 1: holds the tag"),
         (("rank", "pca", "--set", "latent_dim=0"), "phasezoo: rank: pca.latent_dim: 0 is out of"),
         (("data", "validate", "n\x1b[31m.csv"), "phasezoo: n\\x1b[31m.csv: no such file"),

@@ -1,6 +1,6 @@
 """The predictors: their contract, against scikit-learn, and the networks among them."""
 
-from inspect import signature
+import inspect
 
 import numpy as np
 import pytest
@@ -13,11 +13,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from framework import predictor_contract
 from framework.errors import UserError
-from framework.predictor import Classifier, Predictor
 from framework.registry import PREDICTORS
+from tests.conftest import phasezoo
 from zoo.early_stopping import outputs, trained
-from zoo.predictors import space_group_network
+from zoo.predictors import ridge, space_group_network
 from zoo.predictors.dense_network import DenseNetwork
 from zoo.predictors.gradient_boosting import GradientBoosting
 from zoo.predictors.gradient_boosting_classifier import GradientBoostingClassifier
@@ -44,26 +45,55 @@ def drawn():
 
 
 @pytest.mark.parametrize("name", PREDICTORS.names())
-def test_every_predictor_keeps_the_contract(name, drawn):
-    cls = PREDICTORS.load(name)
-    vectors, values, groups = drawn
-    settings = {"epochs": 2} if "epochs" in signature(cls).parameters else {}
-    if name == "space_group_network":
-        vectors = np.tile(vectors, 70)
+def test_every_registered_predictor_holds_every_check(name):
+    results = list(predictor_contract.check(PREDICTORS.load(name)))
+    assert [problem for _, problem in results if problem] == []
+    assert len(results) == len(predictor_contract.CHECKS)
 
-    def answers():
-        predictor = cls(**settings)
-        if issubclass(cls, Classifier):
-            predictor.fit(vectors, np.digitize(values, [0, 10]) + 5, groups)
-            assert predictor.classes_.tolist() == [5, 6, 7]
-            return predictor.predict_proba(vectors[:7])
-        assert isinstance(predictor, Predictor)
-        return predictor.fit(vectors, values, groups).predict(vectors[:7])
 
-    found = answers()
-    assert found.shape == ((7, 3) if issubclass(cls, Classifier) else (7,))
-    assert np.isfinite(found).all()
-    np.testing.assert_array_equal(found, answers())
+class Shaky(Ridge):
+    """Another answer each time."""
+
+    def predict(self, vectors):
+        return super().predict(vectors) + np.random.default_rng().random()
+
+
+class Batched(RandomForestClassifier):
+    """Probabilities of the whole batch."""
+
+    def predict_proba(self, vectors):
+        return np.tile(super().predict_proba(vectors).mean(axis=0), (len(vectors), 1))
+
+
+class Unsure(RandomForestClassifier):
+    """Probabilities that do not add up to 1."""
+
+    def predict_proba(self, vectors):
+        return super().predict_proba(vectors) / 2
+
+
+@pytest.mark.parametrize(
+    ("cls", "problem"),
+    [
+        (Shaky, "two fits with the same seed differ"),
+        (Batched, "the answer for a vector changes with what is asked beside it"),
+        (Unsure, "the probabilities of a vector do not add up to 1"),
+    ],
+)
+def test_a_predictor_that_breaks_the_contract_is_caught(cls, problem):
+    *_, (_, told) = predictor_contract.check(cls)
+    assert told is not None and told.startswith(problem)
+
+
+def test_a_predictor_of_a_file_is_checked_and_a_registered_one_is_shown(tmp_path):
+    path = tmp_path / "shaky.py"
+    path.write_text(inspect.getsource(ridge).replace("class Ridge", "class Shaky"))
+    said = phasezoo("check", path)
+    assert said.code == 0 and "Shaky holds all 9 checks" in said.out, said.err
+    said = phasezoo("models", "space_group_network")
+    assert said.out.startswith("space_group_network (predictor): Convolutional network that reads")
+    assert "int 1..1024, default 104" in said.out
+    assert {"ridge", "pca"} <= set(phasezoo("models").out.split())
 
 
 def test_ridge_is_that_of_scikit_learn_on_standardised_vectors(drawn):
