@@ -134,10 +134,12 @@ class Classification(Probing):
         along = {n: v for n, v in dataset.variables.items() if v.dims == ("material",)}
         numbers = [str(name) for name, v in along.items() if v.dtype.kind in "fiu"]
         if self.target not in numbers:
-            wrong = "holds text" if self.target in along else "is no variable"
+            title = dataset.attrs["title"]
+            held = self.target in along
+            wrong = f"of {title} holds text" if held else f"is no variable of {title}"
             raise UserError(
-                f"task.target: '{self.target}' {wrong} of {dataset.attrs['title']}, and a class is "
-                f"a whole number or a side of one; {nearest(self.target, numbers)}"
+                f"task.target: '{self.target}' {wrong}; a class is a whole number, or a side of "
+                f"one; {nearest(self.target, numbers)}"
             )
         values = dataset[self.target].values
         known = np.isfinite(values) & (values != dataset[self.target].attrs.get("missing_value"))

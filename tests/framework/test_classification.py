@@ -162,8 +162,8 @@ def test_ranges_of_crystal_systems_hold_every_space_group_once():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"target": "shap"}, r"task.target: 'shap' is no variable of made up, .* did you mean 'shape'"),
-        ({"target": "formula"}, "'formula' holds text of made up, and a class is a whole number"),
+        ({"target": "shap"}, r"task.target: 'shap' is no variable of made up; .* did you mean 'shape'"),
+        ({"target": "formula"}, "'formula' of made up holds text; a class is a whole number"),
         ({"target": "hardness"}, r"'hardness' is a number such as .* make two classes of it by 'above'"),
         ({"target": "hardness", "above": 99.0, "coarser": None}, "all 180 materials are of the class 'hardness ≤ 99': there is nothing"),
         ({"above": 4.0, "at_most": 5.0, "coarser": None}, "above and at_most stand together"),
