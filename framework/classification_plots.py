@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -58,7 +60,7 @@ def roc_curves(cube: xr.Dataset, strategy: str) -> Figure | None:
     cube, *_ = board(cube, strategy)
     table = leaderboard(cube, [metric])
     styles = line_styles(table["encoder"], cube)
-    figure, (axes,) = new_figure(height=5.6, width=5.6 + 2.6)
+    figure, (axes,) = new_figure(height=5.4, width=8.6)
     for row in table.to_dict("records"):
         name, style = row["encoder"], styles[row["encoder"]]
         if np.isnan(row[metric]):
@@ -68,14 +70,8 @@ def roc_curves(cube: xr.Dataset, strategy: str) -> Figure | None:
         axes.fill_between(_FALSE, low, high, color=style["color"], alpha=0.12, lw=0)
         axes.plot([0, *_FALSE], [0, *curve], label=f"{name}  {row[metric]:.3f}", **style)
     _roc_axes(axes, cube)
-    axes.legend(
-        *axes.get_legend_handles_labels(),
-        loc="center left",
-        bbox_to_anchor=(1.02, 0.5),
-        frameon=False,
-        title="AUROC",
-        alignment="left",
-    )
+    place: dict[str, Any] = {"loc": "outside right center", "alignment": "left"}
+    figure.legend(*axes.get_legend_handles_labels(), title="AUROC", frameon=False, **place)
     title = f"split {strategy}, {table['cells'].iloc[0]}\nbands: 95 % interval of the mean"
     figure.suptitle(title, x=0.01, ha="left")
     return figure
