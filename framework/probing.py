@@ -51,18 +51,10 @@ class Probing(ABC):
     def __init__(self, labels: Labels, probe: str | dict[str, Any], sample: int | None) -> None:
         self.labels, self.probe, self.sample = labels, probe, sample
         _check(labels, sample)
-        where = "task.probe"
-        source = component_from(probe, where)
-        item = PREDICTORS.load(source.name, where)
-        if not issubclass(item, self.kind):
-            fitting = [n for n in PREDICTORS.names() if issubclass(PREDICTORS.load(n), self.kind)]
-            raise UserError(
-                f"{where}: '{source.name}' is no {self.kind.__name__.lower()}, which task "
-                f"'{self.name}' needs; take one of {', '.join(fitting)}"
-            )
-        self._probe = item, checked(item, source.parameters, name=source.name, where=where)
+        name, item, settings = probe_of(probe, self.kind, "task.probe")
+        self._probe = item, settings
         self.unusable: list[UnusableRow] = []
-        self.sources: tuple[Path, ...] = (PREDICTORS.source(source.name),)
+        self.sources: tuple[Path, ...] = (PREDICTORS.source(name),)
 
     @property
     @abstractmethod
@@ -197,6 +189,30 @@ class Probing(ABC):
         probe = cls(**settings)
         probe.seed = seed
         return probe
+
+
+def probe_of(
+    content: str | dict[str, Any], kind: type[Probe], where: str
+) -> tuple[str, type[Any], dict[str, Any]]:
+    """The name, the class and the checked settings of a registered predictor.
+
+    Args:
+        content: its name, or a mapping with ``name`` and its settings.
+        kind: what it must be.
+        where: the place that messages name.
+
+    Raises:
+        UserError: it is not registered, of another kind, or has no such setting.
+    """
+    source = component_from(content, where)
+    item = PREDICTORS.load(source.name, where)
+    if not issubclass(item, kind):
+        fitting = [name for name in PREDICTORS.names() if issubclass(PREDICTORS.load(name), kind)]
+        raise UserError(
+            f"{where}: '{source.name}' is no {kind.__name__.lower()}, as is needed here; take one "
+            f"of {', '.join(fitting)}"
+        )
+    return source.name, item, checked(item, source.parameters, name=source.name, where=where)
 
 
 def having(values: np.ndarray, index: np.ndarray) -> np.ndarray:

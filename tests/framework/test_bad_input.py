@@ -53,7 +53,7 @@ UNKNOWN = [
     ({"task": candidates(name="patern")}, "task.candidates: 'patern' is not a registered candidate source; did you mean 'pattern'?"),
     ({"task": candidates(anoins=["O"])}, "task.candidates.anoins is not a parameter of 'pattern'; did you mean 'anions'"),
     ({"task": {"name": "classification", "target": "stable"}}, "task.target: 'stable' is no variable of Element sets of sets.txt; a class is a whole number"),
-    ({"task": {"name": "classification", "target": "stable", "probe": "ridge"}}, "task.probe: 'ridge' is no classifier, which task 'classification' needs; take one of "),
+    ({"task": {"name": "classification", "target": "stable", "probe": "ridge"}}, "task.probe: 'ridge' is no classifier, as is needed here; take one of "),
     ({"task": {"name": "classification", "target": "gap", "abov": 0.0}}, "task.abov is not a parameter of 'classification'; did you mean 'above'"),
     ({"task": {"name": "classification"}}, "task: 'classification' needs 'target' (str, required)"),
     ({"encoders": ["phase_field_vea"]}, "encoders[0]: 'phase_field_vea' is not a registered encoder; did you mean 'phase_field_vae'?"),

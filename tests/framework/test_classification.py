@@ -170,7 +170,7 @@ def test_ranges_of_crystal_systems_hold_every_space_group_once():
         ({"above": 4.0}, "above and coarser stand together"),
         ({"coarser": "kin"}, "the data set states no 'kin' of shape; did you mean 'kind'"),
         ({"labels": (5,)}, r"task.labels: .* from at least 10"),
-        ({"probe": "ridge"}, "'ridge' is no classifier, which task 'classification' needs; take one of gradient_boosting_classifier"),
+        ({"probe": "ridge"}, "'ridge' is no classifier, as is needed here; take one of gradient_boosting_classifier"),
         ({"probe": "logistic"}, "'logistic' is not a registered predictor"),
         ({"sample": 4}, "materials have shape; at least 20 are needed"),
     ],
@@ -181,9 +181,7 @@ def test_settings_that_make_no_task_are_refused(settings, message):
 
 
 def test_a_classifier_is_refused_where_numbers_are_predicted():
-    with pytest.raises(
-        UserError, match="'random_forest_classifier' is no predictor, which task 'p"
-    ):
+    with pytest.raises(UserError, match="'random_forest_classifier' is no predictor, as is needed"):
         Property(("hardness",), probe="random_forest_classifier")
 
 
