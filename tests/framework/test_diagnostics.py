@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from framework.components import construct, represented
+from framework.components import GIVEN, construct, represented
 from framework.config import experiment_from
 from framework.diagnostics import (
     ACTIVE_VARIANCE,
@@ -53,7 +53,7 @@ def problem(request):
 
 def audited(cls, problem, **changes):
     items, split, representation, samples, members, seed = problem
-    values = {n: p.default for n, p in parameters(cls, given=("width",)).items()} | changes
+    values = {n: p.default for n, p in parameters(cls, given=GIVEN).items()} | changes
     encoder = construct(cls, values, samples, seed)
     encoder.fit(samples.take(split.train), samples.take(split.validation))
     return audit(encoder, representation, samples, items, split, members)

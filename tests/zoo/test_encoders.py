@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.neighbors import NearestNeighbors as SklearnNeighbours
 
 from data.elements import element_table
-from framework.components import construct, represented, resolve_task
+from framework.components import GIVEN, construct, represented, resolve_task
 from framework.config import Component
 from framework.plan import items_of
 from framework.registry import ENCODERS
@@ -31,7 +31,7 @@ def shown():
 def fit(name, shown, seed=0, **changes):
     _, samples, train = shown
     cls = ENCODERS.load(name)
-    values = {n: p.default for n, p in parameters(cls, given=("width",)).items()} | changes
+    values = {n: p.default for n, p in parameters(cls, given=GIVEN).items()} | changes
     return construct(cls, values, samples, seed).fit(samples.take(train))
 
 
