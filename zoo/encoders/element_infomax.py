@@ -1,12 +1,11 @@
 """Deep InfoMax over the elements of a phase field: a field is as plausible as each element is at home among the others. Source: Moran et al., arXiv 2407.00671, there over the sites of a crystal.
 
 A discriminator tells an element beside the other elements of its field from false elements
-beside them. What it tends to is log p(element | others) - log q(element), q being how false elements
-are drawn. Drawn evenly, its mean over a field is the pseudo-log-likelihood of the field
-(Besag, The Statistician 24, 1975); drawn as often as they are reported, that is, from other
-fields, it is their mutual information alone, and how common an element is does not count.
-The vector of the field leaves out the element that is asked about: with it inside, the answer
-would stand in the question.
+beside them. It tends to log p(element | others) - log q(element), q being how false elements are
+drawn. Drawn evenly, its mean over a field is the field's pseudo-log-likelihood for each element
+(Besag, The Statistician 24, 1975) up to a constant; drawn as from other fields, it is the mutual
+information alone, and how common an element is does not count. The vector of the field leaves
+out the element that is asked about: with it inside, the answer would stand in the question.
 """
 
 from __future__ import annotations
