@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,20 @@ def desk(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("sets.txt").write_text("\n".join(REPORTED) + "\n", encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def blank_figures() -> Iterator[None]:
+    """Figures of runs become files without a picture: drawing takes longer than most of these
+    runs. What stands in a figure is tested on its own, and the README's commands draw all of them.
+    """
+    from matplotlib.figure import Figure
+
+    def blank(_: Figure, at: Path) -> None:
+        at.write_bytes(b"\x89PNG")
+
+    with patch.object(Figure, "savefig", blank):
+        yield
 
 
 @pytest.fixture(scope="session")

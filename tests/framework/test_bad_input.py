@@ -24,7 +24,7 @@ from tests.conftest import PATTERN, REPORTED, phasezoo, phasezoo_process, tiny, 
 NO_TRACK = ("--no-track", "--runs", "runs")
 TINY_SPACE = ("--data", "sets.txt", "--pattern", PATTERN)
 
-pytestmark = pytest.mark.usefixtures("desk")
+pytestmark = pytest.mark.usefixtures("blank_figures", "desk")
 
 
 def benchmark(content: object = None, *more: object, **changes: object):

@@ -19,6 +19,8 @@ from framework.metrics import METRICS, evaluate
 from framework.registry import ENCODERS
 from tests.conftest import PHASEZOO, tiny, write_yaml
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def experiment(encoders=("element_frequency", "input_norm", "random_score"), **changes):
     content = {

@@ -12,6 +12,8 @@ import xarray as xr
 from framework.experiment import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:

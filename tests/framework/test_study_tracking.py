@@ -34,6 +34,8 @@ from tests.conftest import REPORTED, phasezoo, tiny
 from tests.framework.killed import STARTER
 from tests.framework.planted import NormScorer
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TAGS = [
     "encoder", "dataset", "split", "seed", "study", "task", "config_digest", "git_commit",
     "phasezoo_version",

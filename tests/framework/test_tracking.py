@@ -27,6 +27,8 @@ from framework.experiment import read_cell
 from framework.saved import SavedRun
 from framework.store import store_uri
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
     "name": "tiny",
