@@ -166,6 +166,18 @@ def blank_figures() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def blank_store(tmp_path_factory) -> Path:
+    """An empty MLflow store, to be copied: it takes seconds to make its tables."""
+    from framework import tracking
+
+    folder = tmp_path_factory.mktemp("blank")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tracking.require_store(folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """A folder of results: three encoders on the tiny space, two of them baselines; read only."""
     folder = tmp_path_factory.mktemp("finished")
