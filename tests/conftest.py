@@ -151,8 +151,8 @@ def desk(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def blank_figures() -> Iterator[None]:
+@contextlib.contextmanager
+def figures_left_blank() -> Iterator[None]:
     """Figures of runs become files without a picture: drawing takes longer than most of these
     runs. What stands in a figure is tested on its own, and the README's commands draw all of them.
     """
@@ -162,6 +162,12 @@ def blank_figures() -> Iterator[None]:
         at.write_bytes(b"\x89PNG")
 
     with patch.object(Figure, "savefig", blank):
+        yield
+
+
+@pytest.fixture(scope="module")
+def blank_figures() -> Iterator[None]:
+    with figures_left_blank():
         yield
 
 
@@ -181,7 +187,7 @@ def blank_store(tmp_path_factory) -> Path:
 def finished(tmp_path_factory) -> Path:
     """A folder of results: three encoders on the tiny space, two of them baselines; read only."""
     folder = tmp_path_factory.mktemp("finished")
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), figures_left_blank():
         Path("sets.txt").write_text("\n".join(REPORTED) + "\n", encoding="utf-8")
         encoders = ["element_frequency", "pca", {"name": "autoencoder", "epochs": 2}]
         content = tiny(
