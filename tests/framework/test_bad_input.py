@@ -894,7 +894,6 @@ def test_a_model_that_breaks_the_contract_fails_with_the_reason_and_exit_code_1(
     [
         (("models", "nosuch"), "phasezoo: no encoder is called 'nosuch'; valid: autoencoder"),
         (("benchmark", "bad.yaml"), "phasezoo: bad.yaml, line 1: holds the tag"),
-        (("rank", "pca", "--set", "latent_dim=0"), "phasezoo: rank: pca.latent_dim: 0 is out of"),
         (("data", "validate", "n\x1b[31m.csv"), "phasezoo: n\\x1b[31m.csv: no such file"),
     ],
 )
