@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -58,6 +59,13 @@ class GraphBatch:
     def pairs(self) -> Pairs:
         """For sums over the neighbours of each site."""
         return Pairs(self.site, self.neighbour, len(self.element))
+
+    def with_elements(self, element: Tensor) -> GraphBatch:
+        """The same structures with other atomic numbers (s,) at their sites."""
+        other = copy.copy(self)
+        other.__dict__.pop("features", None)
+        other.element = element
+        return other
 
     def mean_over_sites(self, values: Tensor) -> Tensor:
         """Means (b, d) over the sites of each crystal of values (s, d)."""
