@@ -2,7 +2,9 @@
 
 The encoder learns from the whole training part without labels. Then one and the same probe learns
 each property from n labelled materials of the training part, for several n, and predicts the
-hold-out. This is how encoders of composition, diffraction and anything else meet in one table.
+hold-out. This is how encoders of composition, diffraction and anything else meet in one table. An
+encoder that learns from labels itself (`framework.encoder.EndToEnd`) takes the probe's place, with
+the same labels.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import xarray as xr
 from framework.bootstrap import FloatArray
 from framework.config import component_from
 from framework.dataset import UnusableRow, content_digest, take
+from framework.encoder import EndToEnd
 from framework.errors import UserError, nearest
 from framework.metrics import METRICS, Evaluation, evaluate, ranking_metrics
 from framework.predictor import Predictor
@@ -211,6 +214,8 @@ class Property:
 
         truth, groups = self._truth(done.items), done.items["element_set"].values
         index = np.arange(len(latents)) if wanted is None else wanted
+        if isinstance(done.encoder, EndToEnd):
+            return self._end_to_end(done, done.encoder, index)
         out = np.full((len(self.properties), len(self.labels), len(latents)), np.nan)
         seed = done.encoder.seed
         with threadpool_limits(1):  # equal to the bit whatever runs beside it
@@ -220,6 +225,21 @@ class Property:
                     probe = self.new_probe(seed).fit(latents[own], values[own], groups[own])
                     if len(index):
                         out[i, j, index] = probe.predict(latents[index])
+        return out
+
+    def _end_to_end(self, done: Fit, encoder: EndToEnd, index: np.ndarray) -> FloatArray:
+        """(property, labels, n) by an encoder that learns from the labels itself; NaN beyond the
+        ``index``. Of the other properties it is given what the training part has."""
+        truth, train = self._truth(done.items), done.split.train
+        out = np.full((len(self.properties), len(self.labels), truth.shape[1]), np.nan)
+        for i, values in enumerate(truth):
+            others = np.delete(truth, i, axis=0)[:, train].T
+            learn = encoder.learner(done.samples.take(train), others)
+            for j, n in enumerate(self.labels):
+                own = self.labelled(values, done.split, encoder.seed, n)
+                if len(index):
+                    asked = done.samples.take(index)
+                    out[i, j, index] = learn(done.samples.take(own), values[own], asked)
         return out
 
     def new_probe(self, seed: int) -> Predictor:
