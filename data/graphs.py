@@ -47,7 +47,7 @@ class GraphBatch:
     @cached_property
     def features(self) -> Tensor:
         """Of the sites (s, f)."""
-        return self.table[self.element]
+        return self.table.index_select(0, self.element)
 
     @cached_property
     def radial(self) -> Tensor:
@@ -113,14 +113,14 @@ class GraphSamples(Samples):
         """The graphs at `index` (b,)."""
         sites, crystal, site_offsets = _gathered(self.site_offsets, index)
         pairs, of, _ = _gathered(self.pair_offsets, index)
-        begin = site_offsets[:-1][of]
+        begin = site_offsets.index_select(0, of)
         return GraphBatch(
-            self.element[sites].long(),
+            self.element.index_select(0, sites).long(),
             self.table,
             crystal,
-            begin + self.site[pairs],
-            begin + self.neighbour[pairs],
-            self.distance[pairs],
+            begin + self.site.index_select(0, pairs),
+            begin + self.neighbour.index_select(0, pairs),
+            self.distance.index_select(0, pairs),
             self.centres,
             len(index),
         )
@@ -130,11 +130,11 @@ class GraphSamples(Samples):
         sites, _, site_offsets = _gathered(self.site_offsets, chosen)
         pairs, _, pair_offsets = _gathered(self.pair_offsets, chosen)
         return type(self)(
-            self.element[sites],
+            self.element.index_select(0, sites),
             site_offsets,
-            self.site[pairs],
-            self.neighbour[pairs],
-            self.distance[pairs],
+            self.site.index_select(0, pairs),
+            self.neighbour.index_select(0, pairs),
+            self.distance.index_select(0, pairs),
             pair_offsets,
             self.table,
             self.centres,
@@ -159,8 +159,9 @@ class GraphSamples(Samples):
 def _gathered(offsets: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where the parts of some groups (b,) stand, which of these groups each is of, and the groups'
     offsets (b + 1,) once gathered."""
-    sizes = offsets.diff()[index]
-    after = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+    begins = offsets.index_select(0, index)
+    sizes = offsets.index_select(0, index + 1) - begins
+    after = torch.nn.functional.pad(sizes.cumsum(0), (1, 0))
     group = torch.repeat_interleave(sizes)
-    shift = offsets[:-1][index] - after[:-1]
-    return torch.arange(len(group), device=group.device) + shift[group], group, after
+    shift = (begins - after[:-1]).index_select(0, group)
+    return shift.add_(torch.arange(len(group), device=group.device)), group, after

@@ -40,6 +40,8 @@ class SiteNet(DeepInfoMax, EndToEnd):
         site_dim, heads, latent_dim, local_weight, global_weight, prior: see `deep_infomax`.
     """
 
+    representation = "crystal_graph"
+
     def __init__(
         self,
         width: int,
