@@ -86,6 +86,8 @@ class GraphSamples(Samples):
         width: f + r.
     """
 
+    vectors = False
+
     def __init__(
         self,
         element: Tensor,

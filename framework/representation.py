@@ -41,10 +41,12 @@ class Samples(ABC):
         width: the length of one presentation, what an encoder reads; of graphs, what stands at a
             site and at a pair of sites.
         n_views: the number of equivalent presentations of every sample.
+        vectors: whether a batch is a tensor (b, width).
     """
 
     width: int
     n_views: int = 1
+    vectors: bool = True
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -57,7 +59,7 @@ class Samples(ABC):
     @abstractmethod
     def batch(self, index: torch.Tensor, view: torch.Tensor) -> Any:
         """Presentations of samples ``index`` (b,) in views ``view`` (b,): a tensor (b, width), or
-        where they are no vectors, whatever the encoders of them read, of length b."""
+        where they are no ``vectors``, whatever the encoders of them read, of length b."""
 
     @abstractmethod
     def descriptors(self) -> np.ndarray:

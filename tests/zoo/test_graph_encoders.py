@@ -124,6 +124,13 @@ def test_heads_that_cannot_share_the_width_are_refused(drawn):
         unfitted("deep_infomax", shown(drawn), heads=3)
 
 
+@pytest.mark.parametrize("name", ["pca", "random_projection"])
+def test_a_linear_map_refuses_graphs(drawn, name):
+    encoder = unfitted(name, shown(drawn), representation="crystal_graph")
+    with pytest.raises(UserError, match="'crystal_graph' shows no vectors, and a linear map reads"):
+        encoder.fit(shown(drawn))
+
+
 def planted(n, rng):
     """Crystals whose hidden property is their structure: CsCl, or rocksalt, of any two elements, in
     cells of any size from 10 % less to 10 % more than the same for both."""
