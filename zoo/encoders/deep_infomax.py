@@ -49,7 +49,9 @@ class DeepInfoMax(NeuralEncoder):
     """
 
     representation = "crystal_graph"
-    settings = Settings(epochs=20, batch_size=64, learning_rate=1e-3, optimiser="adamw")
+    settings = Settings(
+        epochs=20, batch_size=64, learning_rate=1e-3, optimiser="adamw", weight_decay=1e-2
+    )
 
     def __init__(
         self,
