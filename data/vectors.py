@@ -9,6 +9,9 @@ import torch
 
 from framework.representation import Samples
 
+PAIR = "#000000", "#D55E00"
+"""Colours of an original and of what was decoded."""
+
 
 class VectorSamples(Samples):
     """One presentation a sample, and no other view of it.

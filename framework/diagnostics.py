@@ -59,6 +59,10 @@ QUANTITIES = {
     "mean, on held-out items; 0: no better than the mean.",
     "explained_variance_zero": "The same against a decoder that answers zero.",
     "explained_variance_seen": "explained_variance on training items.",
+    "decoded_error": "Mean absolute error of a decoded input, on held-out items; of compositions, "
+    "the error of an atomic fraction.",
+    "decoded_right": "Share of held-out items that are decoded to what they are: a composition to "
+    "one of the same elements.",
     "view_spread": "Standard deviation of the score over equivalent presentations, over that "
     "between items; 0 for a symmetric model.",
     "draw_spread": "Standard deviation of the score over noisy passes, over that between items.",
@@ -299,6 +303,9 @@ def _of_network(
     evidence: dict[str, np.ndarray] = {}
     if hasattr(encoder, "decode"):
         values |= _of_reconstruction(encoder, shown, views)
+        decoded = encoder.decode(encoder.encode(shown["unseen"][::views])).double().numpy()
+        if (right := unseen.same(decoded)) is not None:
+            values["decoded_right"] = float(right.mean())
     variance = latents.var(0)
     if hasattr(encoder, "posterior"):
         mean, log_variance = encoder.posterior(shown["unseen"])
@@ -339,6 +346,7 @@ def _of_reconstruction(
     varies = batch.std(0) > 1e-6
     still = outputs["unseen"].std(0)[varies] < 0.01 * batch.std(0)[varies]
     return {
+        "decoded_error": float((outputs["unseen"] - batch).abs().mean()),
         "explained_variance": explained["unseen"],
         "explained_variance_zero": float(1 - errors["unseen"].sum() / (batch**2).sum()),
         "explained_variance_seen": explained["seen"],

@@ -53,7 +53,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
 
 def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
     """Fit, score and evaluate one run; its folder appears when all of it is written."""
-    from framework import plots
+    from framework import latent_plots, plots
 
     settings = run.settings
     done = fit(run, None if progress is None else lambda _: progress)
@@ -88,6 +88,7 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
         table.to_csv(scratch / "ranking.csv", index=False)
         plots.save_run_figures(cell, scratch / "figures")
         plots.save(plots.audit_figure(found, run.encoder), scratch / "figures" / "audit.png")
+        latent_plots.save_latent_figures(done, cell, scratch / "figures")
         compressed = {name: {"zlib": True, "complevel": 4} for name in ("score", "part")}
         cell.to_netcdf(scratch / "cell.nc", engine="netcdf4", encoding=compressed)
         if folder.exists():  # left by an older version of this file, without cell.nc

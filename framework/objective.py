@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,26 +14,48 @@ from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import FloatDistribution
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 FloatArray = NDArray[np.float64]
 
 
-class Objective(ABC):
-    """A quantity of the points of a space, with one true value for each.
-
-    Constructor arguments are the settings that an experiment gives. Objects are sent to worker
-    processes, so they must be picklable.
+@dataclass(frozen=True)
+class Measured:
+    """What an objective says of one point.
 
     Attributes:
-        maximise: whether high values are wanted.
-        quantity, units: what the value is, for axes and tables; no units where it has none.
-        optimum: the best value there is, where it is known.
+        values: one for each direction of the objective.
+        violations: by constraint; it is kept where its violation is 0 or less.
+        told: what is reported of the point beside its coordinates and its values.
+    """
+
+    values: tuple[float, ...]
+    violations: Mapping[str, float] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Objective(ABC):
+    """A quantity of the points of a space, or several, under constraints or none.
+
+    Constructor arguments are the settings that an experiment gives; an argument ``runs`` is
+    supplied by the framework: the folder of all results, where an encoder is fitted or taken from.
+    Objects are sent to worker processes, so they must be picklable.
+
+    Attributes:
+        maximise: whether high values of `quantity` are wanted.
+        directions: for each value of a point whether it is maximised.
+        names: what each value is called.
+        constraints: names of what a point has to keep.
+        quantity, units: what searches are compared by, for axes and tables; no units where it has
+            none. Of a point with one value it is that value.
+        optimum: the best of it that there is, where it is known.
         summary: what is searched, in one line.
         attrs: what a data set says of itself (`framework.dataset`), where there is one behind it.
     """
 
     maximise: bool = False
+    constraints: tuple[str, ...] = ()
     quantity: str = "value"
     units: str = ""
     optimum: float | None = None
@@ -45,21 +68,47 @@ class Objective(ABC):
         """What is searched, by the name of each coordinate."""
 
     @abstractmethod
-    def value(self, point: Mapping[str, float]) -> float:
-        """The true value at a point of the space."""
+    def measure(self, point: Mapping[str, float]) -> Measured:
+        """Values, violations and report of a point of the space."""
 
-    def told(self, point: Mapping[str, float]) -> dict[str, Any]:
-        """What is reported of a point beside its coordinates and its value."""
-        return {}
+    @property
+    def directions(self) -> tuple[bool, ...]:
+        return (self.maximise,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("value",)
+
+    def progress(self, values: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
+        """`quantity` (n,) of the best that was found so far, NaN while there is nothing.
+
+        Args:
+            values: of the evaluations in order (n, k), NaN where one failed.
+            kept: whether each kept all constraints (n,).
+        """
+        better = np.fmax if self.maximise else np.fmin
+        found: FloatArray = better.accumulate(np.where(kept, values[:, 0], np.nan))
+        return found
 
     def content(self) -> dict[str, Any]:
-        """What decides the values beside the settings, as plain content: digests of data."""
+        """What decides the values beside the settings, as plain content: ``data``, the digest of
+        the data, where there are any."""
         return {}
 
-    def figures(self, target: float | None) -> dict[str, Figure]:
+    def tables(self, evaluations: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """What is made of all evaluations beside their results, by name.
+
+        Args:
+            evaluations: sampler, seed, evaluation, values by name, whether it was ``kept``, what
+                was told, coordinates; one row each.
+        """
+        return {}
+
+    def figures(self, evaluations: pd.DataFrame, target: float | None) -> dict[str, Figure]:
         """Figures of the objective itself, by name.
 
         Args:
+            evaluations: as for `tables`.
             target: the value that a hit reaches.
         """
         return {}
@@ -84,7 +133,7 @@ class PoolObjective(Objective):
     Args:
         points: of the candidates (n, d), all different.
         values: their true values (n,).
-        names: what each of them is called (n,).
+        candidates: what each of them is called (n,).
         coordinates: the name of each of the d coordinates.
     """
 
@@ -92,12 +141,12 @@ class PoolObjective(Objective):
         self,
         points: ArrayLike,
         values: ArrayLike,
-        names: Sequence[str],
+        candidates: Sequence[str],
         coordinates: Sequence[str],
     ) -> None:
         self.points: FloatArray = np.asarray(points, dtype=float)
         self.values: FloatArray = np.asarray(values, dtype=float)
-        self.names = [str(name) for name in names]
+        self.candidates = [str(name) for name in candidates]
         self.coordinates = list(coordinates)
         self.optimum = float(self.values.max() if self.maximise else self.values.min())
         self._at = {tuple(point): i for i, point in enumerate(self.points.tolist())}
@@ -118,13 +167,11 @@ class PoolObjective(Objective):
         """Which candidate stands at a point."""
         return self._at[tuple(point[name] for name in self.coordinates)]
 
-    def value(self, point: Mapping[str, float]) -> float:
-        return float(self.values[self.index(point)])
-
-    def told(self, point: Mapping[str, float]) -> dict[str, Any]:
-        return {"candidate": self.names[self.index(point)]}
+    def measure(self, point: Mapping[str, float]) -> Measured:
+        i = self.index(point)
+        return Measured((float(self.values[i]),), told={"candidate": self.candidates[i]})
 
     def content(self) -> dict[str, Any]:
-        digest = hashlib.sha256(json.dumps(self.names).encode())
+        digest = hashlib.sha256(json.dumps(self.candidates).encode())
         digest.update(self.points.tobytes() + self.values.tobytes())
-        return {"pool": digest.hexdigest()}
+        return {"data": digest.hexdigest()}

@@ -7,13 +7,12 @@ the same candidates of a pool; so their differences are paired.
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,53 +20,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import Trial
+from threadpoolctl import threadpool_limits
 
 from framework import optimisation_results
-from framework.config import Component
-from framework.errors import UserError, placed
+from framework.errors import UserError
 from framework.files import require_writable
-from framework.objective import Objective, PoolObjective
+from framework.objective import Objective
+from framework.optimisation_plan import Search, Searches, prepare
 from framework.optimisation_schema import Optimisation
 from framework.processes import context
 from framework.progress import new_bars
-from framework.registry import OBJECTIVES, ROOT
-from framework.sampling import StudyPlan
-from framework.space import checked, parameters
 from framework.study import ended, open_study, work
 from framework.study_storage import alone, usable
-
-READS = ("path", "dataset")
-"""Settings of an objective that name its data, in the order in which --data is meant for them."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """One search: a sampler on an objective with a seed."""
-
-    objective: str
-    sampler: str
-    seed: int
-    study: StudyPlan
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.study.storage).parent
-
-
-@dataclass(frozen=True)
-class Searches:
-    """All that an experiment searches, checked before anything is computed.
-
-    Attributes:
-        objectives: by title.
-    """
-
-    experiment: Optimisation
-    objectives: dict[str, Objective]
-    searches: list[Search]
-    folder: Path
 
 
 @dataclass
@@ -76,8 +41,9 @@ class Optimised:
 
     Attributes:
         results: the cube of all searches (`framework.optimisation_results`).
-        evaluations: one row an evaluation: objective, sampler, seed, evaluation, value, what the
-            objective tells of the point, its coordinates.
+        evaluations: one row an evaluation: objective, sampler, seed, evaluation, values, under
+            constraints whether it ``kept`` them and their violations, what the objective tells of
+            the point, its coordinates.
         computed: evaluations made now; the others stood already.
         tracked: the parent run in MLflow, where one was logged.
     """
@@ -87,6 +53,22 @@ class Optimised:
     evaluations: pd.DataFrame
     computed: int
     tracked: str | None = None
+
+    def of(self, title: str) -> pd.DataFrame:
+        """The evaluations of one objective."""
+        own = self.evaluations[self.evaluations["objective"] == title]
+        named = self.plan.objectives[title].names
+        told = own.columns[own.notna().any() | own.columns.isin(named)]
+        return own[told].reset_index(drop=True)
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What the objectives make of them, by the name of the file."""
+        return {
+            optimisation_results.file_name(name, title): table
+            for title, objective in self.plan.objectives.items()
+            for name, table in objective.tables(self.of(title)).items()
+        }
 
 
 def optimise(
@@ -131,131 +113,6 @@ def optimise(
     return done
 
 
-def prepare(
-    experiment: Optimisation,
-    runs: Path,
-    *,
-    data: str | Path | None = None,
-    where: str = "",
-) -> Searches:
-    """Check everything that the searches need.
-
-    Raises:
-        UserError: an unknown objective or setting, unreadable data, more trials than a pool has
-            candidates, a target that nothing reaches, a sampler that cannot search a space.
-    """
-    prefix = f"{where}: " if where else ""
-    folder = runs / experiment.name
-    objectives: dict[str, Objective] = {}
-    searches: list[Search] = []
-    if data is not None and not any(map(_reads, experiment.objectives)):
-        raise UserError(f"{prefix}--data {data}: no objective here reads data; leave it out")
-    for i, component in enumerate(experiment.objectives):
-        place = f"{prefix}objectives[{i}]"
-        settings = _settings(component, data, place)
-        with placed(place):
-            objective: Objective = OBJECTIVES.load(component.name)(**settings)
-            _require_searchable(objective, experiment)
-        objectives[component.title] = objective
-        space = objective.space
-        content = {
-            "objective": {"name": component.name, **_without_data(settings)},
-            "space": {name: [over.low, over.high] for name, over in space.items()},
-            "code": _code_digest(component.name),
-            **objective.content(),
-        }
-        for sampler in experiment.samplers:
-            for seed in experiment.seeds:
-                at = folder / "optimisation" / component.title / f"{sampler}-{seed}"
-                study = StudyPlan(
-                    name=f"{experiment.name}/{component.title}/{sampler}-{seed}",
-                    storage=str(at / "study.journal"),
-                    maximise=(objective.maximise,),
-                    space=dict[str, BaseDistribution](space),
-                    start=_start(space, seed),
-                    content={**content, "sampler": sampler, "seed": seed},
-                    trials=experiment.trials,
-                    sampler=sampler,
-                    seed=seed,
-                    pool=objective.points if isinstance(objective, PoolObjective) else None,
-                )
-                searches.append(Search(component.title, sampler, seed, study))
-    return Searches(experiment, objectives, searches, folder)
-
-
-def _reads(component: Component) -> str | None:
-    """The setting of an objective that names its data."""
-    if component.name not in OBJECTIVES.names():
-        return None
-    known = parameters(OBJECTIVES.load(component.name))
-    return next((name for name in READS if name in known), None)
-
-
-def _settings(component: Component, data: str | Path | None, place: str) -> dict[str, Any]:
-    item = OBJECTIVES.load(component.name, place)
-    given, reads = dict(component.parameters), _reads(component)
-    if reads is not None:
-        if data is not None:
-            given[reads] = str(data)
-        elif reads == "path" and reads not in given:
-            raise UserError(
-                f"{place}: '{component.name}' reads a file; name it with --data FILE, or as "
-                f"'{reads}' here"
-            )
-    return checked(item, given, name=component.name, where=place)
-
-
-def _without_data(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without the place of a file: its content counts, wherever it lies."""
-    return {name: value for name, value in settings.items() if name != "path"}
-
-
-def _require_searchable(objective: Objective, experiment: Optimisation) -> None:
-    if "cmaes" in experiment.samplers and sum(not o.single() for o in objective.space.values()) < 2:
-        raise UserError(
-            "samplers: 'cmaes' needs two or more coordinates, and this objective has one; leave "
-            "it out"
-        )
-    target = experiment.target
-    if isinstance(objective, PoolObjective):
-        if experiment.trials > len(objective):
-            raise UserError(
-                f"trials: {experiment.trials} are more than the {len(objective)} candidates, each "
-                f"of which is evaluated once; take {len(objective)} or fewer"
-            )
-        if target is not None:
-            hits = objective.reaches(objective.values, target)
-            if not hits.any() or hits.all():
-                which = "none" if not hits.any() else "every one"
-                raise UserError(
-                    f"target: {which} of the {len(objective)} candidates reaches {target:g}; the "
-                    f"{objective.quantity} goes from {objective.values.min():g} to "
-                    f"{objective.values.max():g} {objective.units}".rstrip()
-                )
-    elif (
-        target is not None
-        and objective.optimum is not None
-        and not objective.reaches(objective.optimum, target)
-    ):
-        side = "below" if objective.maximise else "above"
-        raise UserError(
-            f"target: nothing reaches {target:g}; the best value is {objective.optimum:g}, so "
-            f"give one {side} it"
-        )
-
-
-def _start(space: Mapping[str, FloatDistribution], seed: int) -> dict[str, float]:
-    """An evenly drawn point that all samplers of a seed begin at."""
-    generator = np.random.default_rng(seed)
-    return {name: generator.uniform(over.low, over.high) for name, over in space.items()}
-
-
-def _code_digest(objective: str) -> str:
-    """Digest of the source files that decide the values."""
-    files = [OBJECTIVES.source(objective), ROOT / "framework" / "objective.py"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class _Evaluated:
     """What one trial does."""
@@ -263,7 +120,12 @@ class _Evaluated:
     objective: Objective
 
     def __call__(self, trial: Trial, params: dict[str, Any]) -> Sequence[float]:
-        return (self.objective.value(params),)
+        found = self.objective.measure(params)
+        for name, violation in found.violations.items():
+            trial.set_constraint(name, violation)
+        if found.told:
+            trial.set_user_attr("told", dict(found.told))
+        return found.values
 
 
 def _work_through(planned: Searches, workers: int, progress: bool) -> int:
@@ -304,14 +166,17 @@ def _search(search: Search, objective: Objective, advance: Advance) -> None:
         work(search.study, _Evaluated(objective), after=lambda *_: advance(1))
 
 
-def _one_thread(sampler: str) -> AbstractContextManager[None]:
-    """The Gaussian process computes on one thread: the same bits on every machine, and its
-    matrices are too small for more."""
-    if sampler != "gp":  # the others do without torch, whose import takes seconds
-        return nullcontext()
-    from framework.representation import one_thread
+@contextmanager
+def _one_thread(sampler: str) -> Iterator[None]:
+    """Results are the same to the bit on every machine, and nothing here is large enough to be
+    quicker on more threads."""
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(1))
+        if sampler == "gp":  # the others do without torch, whose import takes seconds
+            from framework.representation import one_thread
 
-    return one_thread()
+            stack.enter_context(one_thread())
+        yield
 
 
 _made: Any = None
@@ -359,8 +224,8 @@ def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:
     experiment = planned.experiment
     titles, samplers = list(planned.objectives), [str(name) for name in experiment.samplers]
     shape = len(titles), len(samplers), len(experiment.seeds), experiment.trials
-    values = np.full(shape, np.nan)
-    points: list[dict[str, Any]] = []
+    values, best, kept = (np.full(shape, np.nan) for _ in range(3))
+    found: list[dict[str, Any]] = []
     for search in planned.searches:
         at = (
             titles.index(search.objective),
@@ -369,12 +234,21 @@ def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:
         )
         objective = planned.objectives[search.objective]
         with usable(search.study.storage):
-            trials = ended(open_study(search.study))
-        for slot, trial in trials[: experiment.trials]:
-            value = trial.values[0] if trial.values else np.nan
-            values[(*at, slot)] = value
-            place = {"objective": search.objective, "sampler": search.sampler, "seed": search.seed}
-            told = objective.told(trial.params)
-            row = {**place, "evaluation": slot + 1, "value": value, **told, **trial.params}
-            points.append(row)
-    return optimisation_results.cube(experiment, planned.objectives, values), pd.DataFrame(points)
+            trials = ended(open_study(search.study))[: experiment.trials]
+        nothing = [np.nan] * len(objective.directions)
+        own = np.array([trial.values or nothing for _, trial in trials]).reshape(len(trials), -1)
+        fits = np.array([all(v <= 0 for v in trial.constraints.values()) for _, trial in trials])
+        fits &= np.isfinite(own).all(axis=1)
+        if own.shape[1] == 1:
+            values[at][: len(own)] = own[:, 0]
+        best[at][: len(own)] = objective.progress(own, fits)
+        kept[at][: len(own)] = fits
+        for (slot, trial), measured, fit in zip(trials, own, fits, strict=True):
+            row = {"objective": search.objective, "sampler": search.sampler, "seed": search.seed}
+            row |= {"evaluation": slot + 1, **dict(zip(objective.names, measured, strict=True))}
+            if objective.constraints:
+                row |= {"kept": bool(fit)}
+                row |= {f"violation of {name}": v for name, v in trial.constraints.items()}
+            found.append(row | trial.user_attrs.get("told", {}) | trial.params)
+    cube = optimisation_results.cube(experiment, planned.objectives, values, best, kept)
+    return cube, pd.DataFrame(found)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from framework.canvas import BLACK, CONTESTANTS, new_figure, save_all
-from framework.optimisation_results import over_seeds
+from framework.optimisation_results import file_name, over_seeds
 from framework.optimisation_schema import BASELINE
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def save_figures(done: Optimised) -> list[Path]:
     if int(done.results["n_hits"].sum()):
         figures["hits"] = hits_figure(done.results)
     for title, objective in done.plan.objectives.items():
-        for name, figure in objective.figures(done.plan.experiment.target).items():
-            figures[f"{name}_{title}".replace(" ", "_")] = figure
+        found = objective.figures(done.of(title), done.plan.experiment.target)
+        figures |= {file_name(name, title): figure for name, figure in found.items()}
     return save_all(figures, done.plan.folder / "figures")
 
 

@@ -30,24 +30,27 @@ FloatArray = NDArray[np.float64]
 
 
 def cube(
-    experiment: Optimisation, objectives: Mapping[str, Objective], values: FloatArray
+    experiment: Optimisation,
+    objectives: Mapping[str, Objective],
+    values: FloatArray,
+    best: FloatArray,
+    kept: FloatArray,
 ) -> xr.Dataset:
     """The cube of all searches, with the dimensions ``objective, sampler, seed, evaluation``.
 
-    Variables: ``value``; ``best`` so far; and, for a pool with a target, ``hits``, the share of
-    all its hits that was found. Along ``objective``: ``optimum``, ``maximise``, ``quantity``,
-    ``candidates`` and ``n_hits`` of a pool, 0 elsewhere. What is missing is NaN.
+    Variables: ``value``, of objectives that have one; ``best`` so far; ``kept``, 1 where all
+    constraints were kept and 0 elsewhere; and, for a pool with a target, ``hits``, the share of all its hits that was found. Along ``objective``: ``optimum``,
+    ``maximise``, ``quantity``, ``constrained``, ``candidates`` and ``n_hits`` of a pool, 0
+    elsewhere. What is missing is NaN.
 
     Args:
-        values: in the order of the dimensions.
+        values, best, kept: in the order of the dimensions.
     """
     dims = ("objective", "sampler", "seed", "evaluation")
     target = experiment.target
-    best, hits = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+    hits = np.full(values.shape, np.nan)
     candidates, n_hits = np.zeros(len(objectives), int), np.zeros(len(objectives), int)
     for i, objective in enumerate(objectives.values()):
-        better = np.fmax if objective.maximise else np.fmin
-        best[i] = better.accumulate(values[i], axis=-1)
         if isinstance(objective, PoolObjective):
             candidates[i] = len(objective)
             if target is not None:
@@ -60,6 +63,7 @@ def cube(
         "maximise": [o.maximise for o in known],
         "quantity": [o.axis for o in known],
         "summary": [o.summary for o in known],
+        "constrained": [bool(o.constraints) for o in known],
         "candidates": candidates,
         "n_hits": n_hits,
     }
@@ -67,6 +71,7 @@ def cube(
         {
             "value": (dims, values),
             "best": (dims, best),
+            "kept": (dims, kept),
             "hits": (dims, hits),
             **{name: ("objective", of_each) for name, of_each in of.items()},
         },
@@ -110,7 +115,8 @@ def table(results: xr.Dataset) -> pd.DataFrame:
     """One row an objective and sampler, in the order of the experiment.
 
     ``best``: mean over seeds of the best value after all evaluations, with its interval
-    (``_low``, ``_high``); ``difference``: its paired difference to random search. For a pool with
+    (``_low``, ``_high``), NaN where a seed found nothing that keeps the constraints; ``kept``: the
+    share of evaluations that kept them; ``difference``: its paired difference to random search. For a pool with
     a target ``hits`` (share found), ``hits_difference``, and with any target ``until_target``
     (median number of evaluations, infinite where fewer than half of the seeds reached it) and
     ``reached`` (seeds). ``verdict`` goes by the share of hits where there is one, else by the best
@@ -138,6 +144,8 @@ def _row(results: xr.Dataset, sampler: str) -> dict[str, Any]:
         **_estimated("difference", (own["best"] - random["best"]).values),
     }
     judged, up = "difference", maximise
+    if bool(results["constrained"]):
+        row |= _estimated("kept", results["kept"].sel(sampler=sampler).mean("evaluation").values)
     if int(results["n_hits"]):
         row |= _estimated("hits", own["hits"].values)
         row |= _estimated("hits_difference", (own["hits"] - random["hits"]).values)
@@ -150,6 +158,8 @@ def _row(results: xr.Dataset, sampler: str) -> dict[str, Any]:
         row["verdict"] = "baseline"
     elif np.isnan(low):
         row["verdict"] = "one seed" if row["seeds"] == 1 else "incomplete"
+        if np.isnan(row[judged]):
+            row["verdict"] = "nothing found"
     elif low > 0 or high < 0:
         row["verdict"] = "beats random" if (low > 0) == up else "below random"
     else:
@@ -166,6 +176,8 @@ def columns(results: xr.Dataset, title: str) -> list[str]:
     """The headings of `cells`."""
     quantity = str(results["quantity"].sel(objective=title).item())
     found = ["sampler", f"best {quantity}", "best - random"]
+    if bool(results["constrained"].sel(objective=title)):
+        found.append("constraints kept")
     if int(results["n_hits"].sel(objective=title)):
         found += ["hits found", "hits - random"]
     if not np.isnan(results.attrs["target"]):
@@ -178,6 +190,8 @@ def cells(row: Mapping[Any, Any]) -> list[str]:
     baseline = row["sampler"] == BASELINE
     found = [row["sampler"], _spoken(row, "best", ".4g")]
     found.append("" if baseline else _spoken(row, "difference", "+.3g"))
+    if not np.isnan(row.get("kept", np.nan)):
+        found.append(_spoken(row, "kept", ".0%"))
     if not np.isnan(row.get("hits", np.nan)):
         found.append(_spoken(row, "hits", ".2f"))
         found.append("" if baseline else _spoken(row, "hits_difference", "+.2f"))
@@ -206,6 +220,7 @@ def conclusions(rows: pd.DataFrame) -> list[str]:
         for verdict, said in (
             ("not told apart", "not told apart from random search"),
             ("below random", "worse than random search"),
+            ("nothing found", "found nothing that keeps the constraints, or random search did not"),
         ):
             if names := own["sampler"][own["verdict"] == verdict].tolist():
                 told.append(f"{title}: {said}: {', '.join(names)}")
@@ -241,12 +256,18 @@ def write(done: Optimised) -> None:
         rows.to_csv(at, index=False)
     with whole(folder / "table.md") as at:
         at.write_text(to_markdown(rows, done.results))
-    with whole(folder / "evaluations.csv") as at:
-        done.evaluations.to_csv(at, index=False)
+    for name, made in {"evaluations": done.evaluations, **done.tables}.items():
+        with whole(folder / f"{name}.csv") as at:
+            made.to_csv(at, index=False)
     with whole(folder / "experiment.yaml") as at:
         at.write_text(done.plan.experiment.to_yaml())
     with whole(folder / FILE) as at:
         done.results.to_netcdf(at, engine="netcdf4")
+
+
+def file_name(name: str, title: str) -> str:
+    """Of what an objective makes, without its ending."""
+    return f"{name}_{title}".replace(" ", "_")
 
 
 def _spoken(row: Mapping[Any, Any], name: str, form: str) -> str:

@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial
 from framework import optimisation_results as results
 from framework import tracking
 from framework.config import digest
-from framework.optimisation import Optimised, Search
+from framework.optimisation import Optimised
+from framework.optimisation_plan import Search
 from framework.optimisation_schema import Optimisation
 from framework.store import store_uri
 from framework.study import ended, open_study
@@ -125,11 +126,14 @@ def _log_search(
     else:
         client.update_run(child, status="RUNNING")
     place = {"objective": search.objective, "sampler": search.sampler, "seed": search.seed}
-    curves = done.results.sel(place)
+    cube, table = done.results.sel(place), done.of(search.objective)
+    own = table[(table["sampler"] == search.sampler) & (table["seed"] == search.seed)]
+    curves = {name: own[name].values for name in objective.names}
+    curves |= {name: cube[name].values for name in ("best", "hits")}
     metrics = [
-        Metric(name, float(value), _time(trials[step - 1][1]), step)
-        for name in ("value", "best", "hits")
-        for step, value in enumerate(curves[name].values[: len(trials)], 1)
+        Metric(tracking.valid_key(name), float(value), _time(trials[step - 1][1]), step)
+        for name, values in curves.items()
+        for step, value in enumerate(values[: len(trials)], 1)
         if step > steps and np.isfinite(value)
     ]
     tracking.log_values(client, child, {}, metrics)
@@ -151,7 +155,7 @@ def _data(done: Optimised, search: Search) -> entities.DatasetInput:
     source = CodeDatasetSource({**known, "objective": json.dumps(content["objective"])})
     entity = entities.Dataset(
         name=str(objective.attrs["name"]),
-        digest=str(content["pool"])[:36],
+        digest=str(content["data"])[:36],
         source_type="code",
         source=json.dumps(source.to_dict()),
         profile=json.dumps({"summary": objective.summary}),
@@ -169,7 +173,8 @@ def _summarised(log: tracking.Log, done: Optimised) -> bool:
 def _log_summary(done: Optimised, log: tracking.Log) -> None:
     """What the parent run shows of all searches."""
     client, folder, rows = log.client, done.plan.folder, results.table(done.results)
-    for name in ("experiment.yaml", "table.csv", "table.md", "evaluations.csv", results.FILE):
+    own = [f"{name}.csv" for name in done.tables]
+    for name in ("experiment.yaml", "table.csv", "table.md", "evaluations.csv", results.FILE, *own):
         tracking.log_path(client, log.parent, folder / name)
     tracking.log_path(client, log.parent, folder / "figures")
     now = int(time.time() * 1000)

@@ -6,13 +6,16 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 import xarray as xr
 
 from framework.state import Fitted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PRESENTATIONS, NUMBERS = 4096, 1 << 20
 """Presentations a batch outside of training, and numbers in them, at most: as many as stay in a
@@ -68,6 +71,19 @@ class Samples(ABC):
     @abstractmethod
     def take(self, index: np.ndarray) -> Self:
         """The samples at ``index`` (m,), in that order."""
+
+    def same(self, decoded: np.ndarray) -> np.ndarray | None:
+        """Which decoded presentations (n, width) stand for what the samples are (n,), such as a
+        composition with the same elements; None where there is no such thing."""
+        return None
+
+    def draw(self, axes: Axes, decoded: np.ndarray) -> None:
+        """Draw the only sample beside its decoded presentation (width,).
+
+        Raises:
+            NotImplementedError: it is nothing that one could look at.
+        """
+        raise NotImplementedError
 
     def to(self, device: torch.device) -> Self:
         """The same samples with their tensors on a device."""

@@ -9,6 +9,9 @@ import typer
 
 from framework.store import shown
 
+BEST_ROWS, WIDEST = 8, 8
+"""Rows and columns that are shown of what a search proposes; the file holds all of it."""
+
 if TYPE_CHECKING:
     from framework.benchmark import Outcome
     from framework.optimisation import Optimised
@@ -148,6 +151,16 @@ def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
         print_table(table)
     for told in results.conclusions(rows):
         typer.echo(told)
+    for name, made in done.tables.items():
+        if not len(made):
+            typer.echo(f"{name}.csv is empty: nothing kept all constraints")
+            continue
+        first = made.iloc[:BEST_ROWS, :WIDEST]
+        table = new_table(*first.columns)
+        for line in first.values.tolist():
+            table.add_row(*map(_spoken, line))
+        table.title = f"{name}.csv: the best of {len(made)}"
+        print_table(table)
     for title, objective in done.plan.objectives.items():
         tell_unusable(objective, folder / f"unusable_rows_{title}.csv")
     stood = done.results["value"].size - done.computed

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).parents[1] / "oqmd_icsd.nc"
 
+ABOUT = {
+    "band_gap": ("band gap", "PBE, NaN where none was computed"),
+    "hull_distance": (
+        "hull distance",
+        "to the convex hull of the competing phases, negative where the phase is stable",
+    ),
+}
+"""What figures call a property, and what else there is to say of it."""
+
 
 def oqmd_icsd() -> xr.Dataset:
     """The embedded default: the entries of OQMD that come from ICSD.
@@ -25,6 +34,8 @@ def oqmd_icsd() -> xr.Dataset:
     """
     ds = xr.load_dataset(FILE, engine="netcdf4")
     ds["n_sites"].attrs |= COUNTS_SITES
+    for name, (long_name, comment) in ABOUT.items():
+        ds[name].attrs |= {"long_name": long_name, "comment": comment}
     return ds.assign({name: ds[name].astype(str) for name in ("formula", "element_set")})
 
 

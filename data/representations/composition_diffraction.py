@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 import xarray as xr
@@ -9,6 +11,9 @@ import xarray as xr
 from data.representations.composition import N_ELEMENTS, CompositionSamples, atomic_fractions
 from data.representations.diffraction import Diffraction, DiffractionSamples
 from data.vectors import VectorSamples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class CompositionDiffractionSamples(VectorSamples):
@@ -23,6 +28,17 @@ class CompositionDiffractionSamples(VectorSamples):
     def diffraction(self) -> DiffractionSamples:
         """The patterns alone (n, points)."""
         return DiffractionSamples(self.values[:, N_ELEMENTS:])
+
+    def same(self, decoded: np.ndarray) -> np.ndarray:
+        """Which have the right elements."""
+        return self.composition.same(decoded[:, :N_ELEMENTS])
+
+    def draw(self, axes: Axes, decoded: np.ndarray) -> None:
+        """The patterns, and in a corner the compositions."""
+        self.diffraction.draw(axes, decoded[N_ELEMENTS:])
+        corner = axes.inset_axes((0.55, 0.6, 0.44, 0.4))
+        self.composition.draw(corner, decoded[:N_ELEMENTS])
+        corner.set_ylabel("")
 
 
 class CompositionDiffraction(Diffraction):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 import torch
@@ -15,11 +15,14 @@ from data import powder, scattering
 from data.cache import cached, digest
 from data.cif import read_cif_files
 from data.crystals import Crystals
-from data.vectors import VectorSamples
+from data.vectors import PAIR, VectorSamples
 from framework.errors import UserError
 from framework.progress import shown
 from framework.representation import Representation
 from framework.space import Choice, Float
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FEW = 200
 """Crystals whose patterns are computed sooner than a file of them is kept."""
@@ -27,6 +30,14 @@ _FEW = 200
 
 class DiffractionSamples(VectorSamples):
     """Patterns (n, points), each with the maximum 1."""
+
+    def draw(self, axes: Axes, decoded: np.ndarray) -> None:
+        """The original upwards, what was decoded downwards."""
+        points = np.arange(self.width)
+        for values, colour in zip((self.descriptors()[0], -decoded), PAIR, strict=True):
+            axes.plot(points, values, color=colour, lw=0.7)
+        axes.set_xlabel("point of the pattern")
+        axes.set_ylabel("intensity")
 
 
 class Diffraction(Representation):

@@ -122,3 +122,13 @@ def test_materials_without_formulas_are_explained():
 def test_huge_and_tiny_amounts_still_add_up_to_one():
     values = atomic_fractions([f"Li{'9' * 308}O{'9' * 308}", "Li0.0000001O"])
     assert values.sum(axis=1) == pytest.approx(1) and values[0, 2] == pytest.approx(0.5)
+
+
+def test_what_was_decoded_has_the_right_elements_or_not():
+    """A share below 0.03 of what was decoded counts for nothing, whatever it adds up to."""
+    samples = CompositionSamples(torch.tensor(atomic_fractions(["NaCl", "Li2O", "Li2O"])).float())
+    decoded = atomic_fractions(["NaCl", "Li2O", "Li2O"])
+    decoded[0] *= 5
+    decoded[1, 25] = 0.02
+    decoded[2, 25] = 0.04
+    assert list(samples.same(decoded)) == [True, True, False]

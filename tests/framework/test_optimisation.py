@@ -65,7 +65,7 @@ def in_memory(plan: StudyPlan, objective: PoolObjective) -> list[int]:
         for _ in range(plan.trials):
             trial = study.ask(plan.space)
             found.append(objective.index(trial.params))
-            study.tell(trial, objective.value(trial.params))
+            study.tell(trial, objective.measure(trial.params).values[0])
     return found
 
 
@@ -169,7 +169,7 @@ class TestResults:
             of = cube.sel(objective="table", sampler=sampler, seed=seed)
             assert own["candidate"].is_unique
             assert [
-                dict(zip(true.names, true.values, strict=True))[c] for c in own["candidate"]
+                dict(zip(true.candidates, true.values, strict=True))[c] for c in own["candidate"]
             ] == list(own["value"])
             assert list(of["value"]) == list(own["value"])
             assert list(of["best"]) == list(own["value"].cummin())
@@ -206,10 +206,14 @@ class TestResults:
 
     def test_it_says_where_random_is_not_beaten(self, desk):
         """On a function that is flat, nothing can be."""
+        values = [[[[3.0, 2.0]] * 3, [[5.0, 4.0], [4.0, 4.0], [9.0, 8.0]], [[3.0, 2.0]] * 3]]
+        falling = np.array(values)
         cube = results.cube(
             read(field(samplers=["gp", "tpe", "random"], trials=2, target=None)),
             {"flat": Bowl(3)},
-            np.array([[[[3.0, 2.0]] * 3, [[5.0, 4.0], [4.0, 4.0], [9.0, 8.0]], [[3.0, 2.0]] * 3]]),
+            values=falling,
+            best=falling,
+            kept=np.ones_like(falling),
         )
         rows = results.table(cube)
         assert list(rows["verdict"]) == ["not told apart", "below random", "baseline"]
@@ -290,7 +294,7 @@ class TestGoingOn:
         Path("moved.csv").write_text("\n".join([*text[:-1], text[-1] + "1"]) + "\n")
         with pytest.raises(UserError, match="begun with other settings") as refused:
             searched(content, data="moved.csv")
-        assert "pool: " in str(refused.value)
+        assert "data: " in str(refused.value)
 
     def test_functions_begin_alike_and_differ_by_seed(self, desk):
         content = {

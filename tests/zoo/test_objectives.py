@@ -7,12 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 
 from data.element_sets import formula_element_set
 from framework.errors import UserError
-from framework.objective import PoolObjective
+from framework.objective import Measured, PoolObjective
 from framework.registry import OBJECTIVES
 from zoo.charge_neutrality import neutral_section
 from zoo.composition_map import _Plane, composition_map
@@ -67,7 +68,7 @@ class TestFunctions:
     def test_values_are_those_of_the_definitions(self, function, dimensions, point, value):
         objective = FUNCTION(function, dimensions)
         at = dict(zip(objective.space, point, strict=True))
-        assert objective.value(at) == pytest.approx(value, abs=1e-6)
+        assert objective.measure(at).values[0] == pytest.approx(value, abs=1e-6)
 
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_no_point_is_below_the_known_minimum_and_every_minimum_reaches_it(self, function):
@@ -75,7 +76,7 @@ class TestFunctions:
         known = FUNCTIONS[function]
         for minimum in known.minima:
             at = dict(zip(objective.space, minimum * 2, strict=False))
-            assert objective.value(at) == pytest.approx(known.least, abs=1e-9)
+            assert objective.measure(at).values[0] == pytest.approx(known.least, abs=1e-9)
             for name, over in objective.space.items():
                 middle = (over.low + over.high) / 2
                 assert over.low < at[name] < over.high
@@ -85,7 +86,7 @@ class TestFunctions:
         draw = np.random.default_rng(0).uniform
         for _ in range(300):
             point = {name: draw(over.low, over.high) for name, over in objective.space.items()}
-            assert objective.value(point) >= known.least
+            assert objective.measure(point).values[0] >= known.least
 
     def test_two_dimensions_are_two(self):
         with pytest.raises(UserError, match="dimensions: 'branin' has 2, not 3"):
@@ -96,7 +97,7 @@ class TestTable:
     def test_a_composition_is_one_candidate_at_its_lowest_energy(self, desk):
         """Counted by hand: of LiCl 0 and 12.5 the first counts, of Li3SCl 40 and 35 the second."""
         found = hull()
-        assert dict(zip(found.names, found.values, strict=True)) == {
+        assert dict(zip(found.candidates, found.values, strict=True)) == {
             "LiCl": 0.0,
             "Li2S": 0.0,
             "Li3SCl": 35.0,
@@ -105,14 +106,14 @@ class TestTable:
         assert found.elements == ["Cl", "Li", "S"]
         assert list(found.space) == ["fraction of Cl", "fraction of Li"]
         at = {"fraction of Cl": 0.2, "fraction of Li": 0.6}
-        assert (found.value(at), found.told(at)) == (35.0, {"candidate": "Li3SCl"})
+        assert found.measure(at) == Measured((35.0,), told={"candidate": "Li3SCl"})
         assert found.axis == "energy above hull (meV/atom)"
         assert found.optimum == 0
         assert list(found.reaches(found.values, 25)) == [True, True, False, False]
 
     def test_wanted_high_the_highest_row_counts(self, desk):
         found = hull(direction="maximise")
-        assert found.values[found.names.index("LiCl")] == 12.5
+        assert found.values[found.candidates.index("LiCl")] == 12.5
         assert found.optimum == 90
 
     def test_only_neutral_compositions_with_all_elements_can_be_searched(self, desk):
@@ -120,10 +121,10 @@ class TestTable:
         salts = [f"Li{2 * n + 3}S{n}Cl3,{n}" for n in range(1, 11)]
         others = ["Li2S,1", "LiCl,2", "LiSCl,3", "Li9SCl,4"]
         text = "\n".join([HULL.splitlines()[0], *salts, *others]) + "\n"
-        names = hull(text, charge_neutral=True).names
+        names = hull(text, charge_neutral=True).candidates
         assert sorted(names) == sorted([*map(reduced, salts), "Li2S", "LiCl"])
         inside = hull(text, charge_neutral=True, all_elements=True)
-        assert inside.names == [reduced(each) for each in salts]
+        assert inside.candidates == [reduced(each) for each in salts]
         assert list(inside.space) == ["section 1"]
         assert len(hull(text, all_elements=True)) == 12
         assert "10 compositions of Cl-Li-S (charge-neutral, with all elements)" in inside.summary
@@ -198,8 +199,8 @@ class TestMap:
 
     def test_fields_of_other_sizes_have_none(self, desk):
         two = hull("composition,energy_above_hull_mev_per_atom\nLiCl,0\nLi2Cl,9\nLi3Cl,8\n")
-        assert two.figures(25.0) == {}
-        assert list(hull().figures(25.0)) == ["composition_map"]
+        assert two.figures(pd.DataFrame(), 25.0) == {}
+        assert list(hull().figures(pd.DataFrame(), 25.0)) == ["composition_map"]
 
 
 @pytest.fixture
@@ -213,46 +214,55 @@ def sixty(desk) -> str:
     return "sixty.csv"
 
 
+def materials(data: str, **settings):
+    """Of a file, with the encoder's results in the working directory."""
+    return MATERIALS(Path("runs"), **{"property": "Gap", "dataset": data, **settings})
+
+
+def three_components() -> dict:
+    return {"name": "pca", "latent_dim": 3, "representation": "composition"}
+
+
 class TestMaterials:
     def test_element_sets_are_held_out_whole_and_every_value_is_true(self, sixty):
-        found = MATERIALS("Gap", "maximise", dataset=sixty, components=3, fraction=0.25)
+        found = materials(sixty, direction="maximise", encoder=three_components(), fraction=0.25)
         assert isinstance(found, PoolObjective)
         assert len(found) == 15  # five element sets of three compositions
         true = dict(line.split(",") for line in Path(sixty).read_text().split()[2:])
         true = {name.replace("1", ""): float(value) for name, value in true.items()}
-        for name, value in zip(found.names, found.values, strict=True):
+        for name, value in zip(found.candidates, found.values, strict=True):
             assert true[name.replace("1", "")] == pytest.approx(value)
-        sets = Counter(map(formula_element_set, found.names))
+        sets = Counter(map(formula_element_set, found.candidates))
         assert list(sets.values()) == [3] * 5
         assert found.axis == "Gap (eV)"
         assert found.points.shape == (15, 3)
 
     def test_another_seed_holds_out_others(self, sixty):
-        one, two = (MATERIALS("Gap", dataset=sixty, seed=seed) for seed in (0, 1))
+        one, two = (materials(sixty, seed=seed) for seed in (0, 1))
         assert one.content() != two.content()
-        assert one.content() == MATERIALS("Gap", dataset=sixty).content()
+        assert one.content() == materials(sixty).content()
 
     def test_polymorphs_are_one_candidate(self, sixty):
         text = Path(sixty).read_text().replace("Gap (eV)", "Gap (eV),hull_distance").split()
         rows = [" ".join(text[:2])]
-        for line in text[2:]:
-            rows += [f"{line},0.5", f"{line.split(',')[0]},77,0.1"]
+        for i, line in enumerate(text[2:]):
+            rows += [f"{line},0.5", f"{line.split(',')[0]},77,0.1{i:02d}"]
         Path("twins.csv").write_text("\n".join(rows) + "\n")
-        found = MATERIALS("Gap", dataset="twins.csv", fraction=0.25)
+        found = materials("twins.csv", fraction=0.25)
         assert len(found) == 15
         assert set(found.values) == {77.0}  # the ones nearer to the hull
 
     @pytest.mark.parametrize(
         ("settings", "told"),
         [
-            ({"property": "Gab"}, "property: sixty.csv has no 'Gab'; did you mean 'Gap'"),
-            ({"components": 99}, "components: 99 of 100 descriptors"),
-            ({"fraction": 0.01}, "are held out, and a search needs 10"),
-            ({"representation": "compositon"}, "'compositon' is not a registered representation"),
+            ({"property": "Gab"}, "property: 'Gab' is no property of"),
+            ({"fraction": 0.05}, "are held out, and a search needs 10"),
+            ({"encoder": "pac"}, "'pac' is not a registered encoder"),
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
+            ({"run": "ffff"}, "'ffff' is no finished run"),
         ],
     )
     def test_what_cannot_be_held_out_is_refused(self, sixty, settings, told):
         with pytest.raises(UserError) as refused:
-            MATERIALS(**{"property": "Gap", "dataset": sixty, **settings})
+            materials(**{"data": sixty, **settings})
         assert told in str(refused.value)

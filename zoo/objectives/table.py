@@ -19,6 +19,7 @@ from framework.space import Choice
 from zoo.charge_neutrality import FEWEST, neutral_section
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 MOST_ELEMENTS = 8
@@ -111,7 +112,7 @@ class Table(PoolObjective):
         )
         self.attrs = {"unusable_rows": as_json(unusable), "name": Path(path).name}
 
-    def figures(self, target: float | None) -> dict[str, Figure]:
+    def figures(self, evaluations: pd.DataFrame, target: float | None) -> dict[str, Figure]:
         """A map of the field, where it has three or four elements."""
         from zoo.composition_map import composition_map
 

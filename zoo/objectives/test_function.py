@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution
 
 from framework.errors import UserError
-from framework.objective import Objective
+from framework.objective import Measured, Objective
 from framework.space import Choice, Int
 
 FloatArray = NDArray[np.float64]
@@ -112,5 +112,6 @@ class TestFunction(Objective):
         bounds = FUNCTIONS[self.function].bounds * self.dimensions
         return {f"x{i}": FloatDistribution(*bounds[i - 1]) for i in range(1, self.dimensions + 1)}
 
-    def value(self, point: Mapping[str, float]) -> float:
-        return FUNCTIONS[self.function].function(np.array([point[name] for name in self.space]))
+    def measure(self, point: Mapping[str, float]) -> Measured:
+        at = np.array([point[name] for name in self.space])
+        return Measured((FUNCTIONS[self.function].function(at),))
