@@ -54,7 +54,7 @@ def neighbours(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
     Raises:
         UserError: a cell has too many sites, or a site no neighbour.
     """
-    require_moderate(crystals)
+    _require_moderate(crystals)
     blocks = [
         _of_block(crystals.take(range(begin, min(begin + _BLOCK, len(crystals)))), radius, nearest)
         for begin in shown(range(0, len(crystals), _BLOCK), "crystal graphs")
@@ -68,7 +68,7 @@ def neighbours(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
     )
 
 
-def require_moderate(crystals: Crystals) -> None:
+def _require_moderate(crystals: Crystals) -> None:
     """Refuse cells whose pairs no memory may hold.
 
     Raises:

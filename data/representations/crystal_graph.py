@@ -61,14 +61,15 @@ class CrystalGraph(Representation):
         self.radius, self.nearest, self.basis = radius, nearest, basis
 
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
-        """Learn mean and spread of the features.
+        """Learn mean and spread of the features; the neighbours are found already, so that what
+        has none is refused before anything is learned.
 
         Raises:
-            UserError: an element has no features, or a cell too many sites.
+            UserError: an element has no features, a cell too many sites, a site no neighbour.
         """
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
-        neighbours.require_moderate(cells)
+        self._neighbours(cells)
         sites = _features()[cells.take(train).atomic_number]
         self.mean_, spread = sites.mean(axis=0), sites.std(axis=0)
         spread[spread < 1e-9] = np.inf  # constant: tells nothing
@@ -96,16 +97,7 @@ class CrystalGraph(Representation):
         self.require_fitted()
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
-
-        def compute() -> dict[str, np.ndarray]:
-            return vars(neighbours.neighbours(cells, self.radius, self.nearest))
-
-        if len(cells) <= _FEW:
-            found = compute()
-        else:
-            source, library = Path(neighbours.__file__), version("pymatgen-core")
-            key = digest(cells.digest(), self.radius, self.nearest, source, library)
-            found = cached("crystal_graphs", key, compute)
+        found = self._neighbours(cells)
         table = (_features() - self.mean_) / self.scale_
         return GraphSamples(
             torch.from_numpy(cells.atomic_number),
@@ -117,6 +109,18 @@ class CrystalGraph(Representation):
             torch.from_numpy(table.astype(np.float32)),
             torch.linspace(0, self.radius, self.basis),
         )
+
+    def _neighbours(self, cells: Crystals) -> dict[str, np.ndarray]:
+        """The fields of `Neighbours` of some crystals."""
+
+        def compute() -> dict[str, np.ndarray]:
+            return vars(neighbours.neighbours(cells, self.radius, self.nearest))
+
+        if len(cells) <= _FEW:
+            return compute()
+        source, library = Path(neighbours.__file__), version("pymatgen-core")
+        key = digest(cells.digest(), self.radius, self.nearest, source, library)
+        return cached("crystal_graphs", key, compute)
 
 
 def _features() -> np.ndarray:

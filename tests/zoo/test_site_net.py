@@ -135,6 +135,9 @@ def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk):
     for problem, changes in before.items():
         said = phasezoo("benchmark", experiment("third", net, **changes), "--no-track")
         assert problem in said.message and "third.yaml: encoders[0].pretrained: " in said.message
+    near = {"representations": {"crystal_graph": {"radius": 2.0}}}
+    said = phasezoo("benchmark", experiment("third", net, **near), "--no-track")
+    assert "has no neighbour within 2 angstrom; raise the radius" in said.message
     while_running = {
         "has another network": {"site_dim": 16},
         "is a run of 'constant'; take one of deep": {"pretrained": digest_of("constant", runs)},
