@@ -1,6 +1,8 @@
 """Property: how well a probe predicts properties of unseen materials from frozen latent vectors.
 
-This is how encoders of composition, diffraction and anything else meet in one table.
+This is how encoders of composition, diffraction and anything else meet in one table. An encoder that
+learns from labels itself (`framework.encoder.EndToEnd`) takes the probe's place, with the same
+labels.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from framework.bootstrap import FloatArray
+from framework.encoder import EndToEnd
 from framework.errors import UserError, nearest
 from framework.metrics import Evaluation
 from framework.predictor import Predictor
@@ -163,7 +166,25 @@ class Property(Probing):
     ) -> FloatArray:
         """(property, labels, n) from latent vectors (n, d); NaN beyond ``wanted``, if given."""
         truth = self._truth(done.items)
+        if isinstance(done.encoder, EndToEnd):
+            index = np.arange(len(latents)) if wanted is None else wanted
+            return self._end_to_end(done, done.encoder, index)
         return np.array([self.answers(done, latents, values, wanted) for values in truth])
+
+    def _end_to_end(self, done: Fit, encoder: EndToEnd, index: np.ndarray) -> FloatArray:
+        """(property, labels, n) by an encoder that learns from the labels itself; NaN beyond the
+        ``index``. Of the other properties it is given what the training part has."""
+        truth, train = self._truth(done.items), done.split.train
+        out = np.full((len(self.properties), len(self.labels), truth.shape[1]), np.nan)
+        for i, values in enumerate(truth):
+            others = np.delete(truth, i, axis=0)[:, train].T
+            learn = encoder.learner(done.samples.take(train), others)
+            for j, n in enumerate(self.labels):
+                own = self.labelled(values, done.split, encoder.seed, n)
+                if len(index):
+                    asked = done.samples.take(index)
+                    out[i, j, index] = learn(done.samples.take(own), values[own], asked)
+        return out
 
     def _truth(self, items: xr.Dataset) -> FloatArray:
         """(property, n)"""
