@@ -24,7 +24,7 @@ from tests.conftest import PATTERN, REPORTED, phasezoo, phasezoo_process, tiny, 
 NO_TRACK = ("--no-track", "--runs", "runs")
 TINY_SPACE = ("--data", "sets.txt", "--pattern", PATTERN)
 
-pytestmark = pytest.mark.usefixtures("desk")
+pytestmark = pytest.mark.usefixtures("blank_figures", "desk")
 
 
 def benchmark(content: object = None, *more: object, **changes: object):
@@ -898,7 +898,6 @@ def test_a_model_that_breaks_the_contract_fails_with_the_reason_and_exit_code_1(
     [
         (("models", "nosuch"), "phasezoo: no model is called 'nosuch'; valid: autoencoder"),
         (("benchmark", "bad.yaml"), "phasezoo: bad.yaml, line 1: holds the tag"),
-        (("rank", "pca", "--set", "latent_dim=0"), "phasezoo: rank: pca.latent_dim: 0 is out of"),
         (("data", "validate", "n\x1b[31m.csv"), "phasezoo: n\\x1b[31m.csv: no such file"),
     ],
 )
