@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from data import crystals
 from data.cache import cached, digest
@@ -110,6 +111,22 @@ def read_cif_file(path: Path) -> Cif:
         return read_cif(text)
     except ValueError as error:
         raise UserError(f"{path}: {error}; mend the file or leave it out") from None
+
+
+def read_cif_files(paths: Sequence[str]) -> xr.Dataset:
+    """The crystals of CIF files, as a data set has them.
+
+    Raises:
+        UserError: a file is missing, or is no usable crystal structure; the reason is told.
+    """
+    read = [read_cif_file(Path(path)) for path in paths]
+    return xr.Dataset(
+        {
+            "formula": ("material", np.array([cif.formula for cif in read])),
+            "element_set": ("material", np.array([cif.element_set for cif in read])),
+            **Crystals.pack([cif.cell for cif in read]).variables(),
+        }
+    )
 
 
 def read_cifs(texts: Sequence[str]) -> list[Cif | str]:

@@ -356,13 +356,13 @@ def _of_reconstruction(
     }
 
 
-def _presentations(samples: Samples, views: int) -> torch.Tensor:
-    """All views of all samples (n * views, width), a sample's views side by side."""
+def _presentations(samples: Samples, views: int) -> Any:
+    """All views of all samples as one batch (n * views), a sample's views side by side."""
     index = torch.arange(len(samples)).repeat_interleave(views)
     return samples.batch(index, torch.arange(views).repeat(len(samples)))
 
 
-def _dead_relus(encoder: Any, batch: torch.Tensor) -> tuple[float | None, torch.Tensor]:
+def _dead_relus(encoder: Any, batch: Any) -> tuple[float | None, torch.Tensor]:
     """The share of ReLU units that stay at 0 for a whole batch, and its latent vectors."""
     alive: list[torch.Tensor] = []
 

@@ -58,3 +58,22 @@ class Encoder(Fitted, ABC):
     def history(self) -> dict[str, list[float]]:
         """Training curves by name, one value an epoch; empty where nothing is iterated."""
         return {}
+
+
+Learner = Callable[[Samples, np.ndarray, Samples], np.ndarray]
+"""Labelled samples, their values (n,) and other samples, to the values of these (m,)."""
+
+
+class EndToEnd(Encoder):
+    """An encoder that goes on learning where there are labels: the task `property` asks it in the
+    place of a probe on its latent vectors."""
+
+    @abstractmethod
+    def learner(self, samples: Samples, others: np.ndarray) -> Learner:
+        """What learns one property, from few labels or many, each time from the same beginning.
+
+        Args:
+            samples: the training part, all of it.
+            others: values (n, p) of the task's other properties there, NaN where unknown; an
+                encoder may begin with what they teach.
+        """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -43,15 +43,15 @@ class NeuralEncoder(Encoder, pl.LightningModule):
 
     # -- what a subclass writes -------------------------------------------------------------
 
-    def loss(self, batch: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Any) -> dict[str, Tensor]:
         """Named terms (scalars) whose sum is minimised; each gets a training curve."""
         raise NotImplementedError
 
-    def encode(self, batch: Tensor) -> Tensor:
-        """Latent vectors (b, latent_dim) of presentations (b, width), without noise."""
+    def encode(self, batch: Any) -> Tensor:
+        """Latent vectors (b, latent_dim) of presentations (b, ...), without noise."""
         raise NotImplementedError
 
-    def draw(self, batch: Tensor) -> Tensor:
+    def draw(self, batch: Any) -> Tensor:
         """Latent vectors with the noise of one pass; without noise unless overridden."""
         return self.encode(batch)
 
@@ -235,7 +235,7 @@ class NeuralEncoder(Encoder, pl.LightningModule):
             sums[name] = sums.get(name, 0.0) + value.detach() * count
         self.__dict__["_sums"][part] = (seen + count, sums)
 
-    def _over_views(self, samples: Samples, function: Callable[[Tensor], Tensor]) -> np.ndarray:
+    def _over_views(self, samples: Samples, function: Callable[[Any], Tensor]) -> np.ndarray:
         self.require_fitted()
         self.eval()
         self.to(device())

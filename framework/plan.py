@@ -25,6 +25,7 @@ from framework.dataset import as_json, refuse_unusable, unusable_rows
 from framework.errors import UserError, nearest, placed
 from framework.registry import DATASETS, ENCODERS, REPRESENTATIONS, ROOT, SPLITS
 from framework.representation import Representation
+from framework.saved import same_training
 from framework.source_code import imported
 from framework.task import Split, Task, divide
 from framework.tasks import task_of
@@ -90,7 +91,7 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
             with placed(f"{prefix}representations.{name}"):
                 fitted[name] = tried(representation, items)
         require_buildable(encoder, fitted[name], place)
-        encoders.append((component.title, encoder, representation))
+        encoders.append((place, component.title, encoder, representation))
     for name in experiment.representations:
         REPRESENTATIONS.require(name, f"{prefix}representations")
         if name not in fitted:
@@ -119,8 +120,11 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
                     # refuses a fold that cannot be judged before anything is computed
                     judge.require(*divided(common))
                 label = f"{component.title}/{fold}" if fold else component.title
-                for title, encoder, representation in encoders:
+                for encoder_place, title, encoder, representation in encoders:
                     own: dict[str, Any] = {"encoder": encoder, "representation": representation}
+                    if begin := encoder["parameters"].get("pretrained"):
+                        with placed(f"{encoder_place}.pretrained"):
+                            own["pretrained"] = same_training(begin, {**common, **own})
                     own["code"] = code_of({**common, **own})
                     if files := _files(split, representation):
                         own["files"] = files
@@ -240,8 +244,8 @@ def code_of(settings: dict[str, Any]) -> str:
 @lru_cache
 def _code_digest(items: tuple[Path, ...]) -> str:
     core = (
-        "bootstrap components dataset diagnostics encoder experiment metrics neural plan plausibility "
-        "predictor property regression representation task training"
+        "bootstrap classification components confusion dataset diagnostics encoder experiment metrics "
+        "neural plan plausibility predictor probing property regression representation task training"
     )
     files = [*items, *(ROOT / "framework" / f"{name}.py" for name in core.split())]
     files += imported(items)

@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -41,12 +41,15 @@ class Samples(ABC):
     elements of a phase field, for instance. A view is made when a batch asks for it.
 
     Attributes:
-        width: the length of one presentation, what an encoder reads.
+        width: the length of one presentation, what an encoder reads; of graphs, what stands at a
+            site and at a pair of sites.
         n_views: the number of equivalent presentations of every sample.
+        vectors: whether a batch is a tensor (b, width).
     """
 
     width: int
     n_views: int = 1
+    vectors: bool = True
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -57,8 +60,9 @@ class Samples(ABC):
         """Where the tensors are."""
 
     @abstractmethod
-    def batch(self, index: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
-        """Presentations (b, width) of samples ``index`` (b,) in views ``view`` (b,)."""
+    def batch(self, index: torch.Tensor, view: torch.Tensor) -> Any:
+        """Presentations of samples ``index`` (b,) in views ``view`` (b,): a tensor (b, width), or
+        where they are no ``vectors``, whatever the encoders of them read, of length b."""
 
     @abstractmethod
     def descriptors(self) -> np.ndarray:
@@ -90,9 +94,9 @@ class Samples(ABC):
         return moved
 
     def mean_over_views(
-        self, function: Callable[[torch.Tensor], torch.Tensor], most_views: int | None = None
+        self, function: Callable[[Any], torch.Tensor], most_views: int | None = None
     ) -> np.ndarray:
-        """What a function (b, width) -> (b, d) gives, averaged over the views, as (n, d) float64.
+        """What a function gives of a batch, (b, d), averaged over the views, as (n, d) float64.
 
         A sample's views stand side by side in one batch. Of more than ``most_views`` views,
         that many evenly spaced ones are taken.
@@ -108,7 +112,7 @@ class Samples(ABC):
                 out.append(values.reshape(len(part), n_views, -1).mean(1).cpu())
         return torch.cat(out).numpy()
 
-    def in_batches(self) -> Iterator[torch.Tensor]:
+    def in_batches(self) -> Iterator[Any]:
         """The samples in order, each in its first view, some thousands at a time."""
         for index in torch.arange(len(self), device=self.device).split(self._at_once):
             yield self.batch(index, torch.zeros_like(index))

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from framework.components import GIVEN, construct, resolve_task, resolved
-from framework.config import Component
+from framework.config import Component, digest
 from framework.encoder import Encoder
 from framework.errors import UserError, nearest, read_text
 from framework.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
@@ -60,6 +60,39 @@ class SavedRun:
             UserError: one of them cannot be read or does not fit the run.
         """
         return self.score_items(self.representation.parse(texts))
+
+
+def same_training(run: str, settings: dict[str, Any]) -> str:
+    """The digest of a finished run's settings, if another run may begin with what it has learned:
+    its training part is the same, so that it has not seen the other's hold-out.
+
+    Args:
+        run: its folder, or its digest (or the beginning of that) in the folder `runs`.
+        settings: of the run that begins with it.
+
+    Raises:
+        UserError: there is no such run, or it has learned from other materials or in another
+            representation; what differs is named.
+    """
+    folder = find_run(run, Path("runs"))
+    own = read_settings(folder / "run.json")
+    for key in ("representation", "dataset", "items", "split", "validation_fraction"):
+        if own[key] != (wanted := json.loads(json.dumps(settings[key]))):
+            raise UserError(
+                f"{folder} has another {key.replace('_', ' ')} ({_brief(own[key])}, not "
+                f"{_brief(wanted)}), so it may have learned from this run's hold-out, or see the "
+                "materials otherwise; take a run that shares it, and give both one split_seed"
+            )
+    return digest(own)
+
+
+def _brief(value: Any) -> str:
+    """A part of a run's settings in a message."""
+    if not isinstance(value, dict):
+        return str(value)[:16]
+    rest = {k: v for k, v in value.items() if k not in ("name", "parameters")}
+    told = ", ".join(f"{k} {v}" for k, v in {**value["parameters"], **rest}.items() if v != "")
+    return f"{value['name']}: {told}" if told else value["name"]
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -37,6 +37,14 @@ def test_imports_go_one_way(path):
         assert "zoo" not in packages
     if name(path) not in MLFLOW:
         assert "mlflow" not in packages
+    if name(path) != "data/message_passing.py":
+        assert "dgl" not in packages
+
+
+def test_dgl_waits_until_messages_are_passed():
+    tree = ast.parse((ROOT / "data" / "message_passing.py").read_text())
+    at_once = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert "dgl" not in {alias.name for node in at_once for alias in node.names}
 
 
 @pytest.mark.parametrize(

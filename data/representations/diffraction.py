@@ -13,7 +13,7 @@ import xarray as xr
 
 from data import powder, scattering
 from data.cache import cached, digest
-from data.cif import read_cif_file
+from data.cif import read_cif_files
 from data.crystals import Crystals
 from data.vectors import PAIR, VectorSamples
 from framework.errors import UserError
@@ -112,15 +112,7 @@ class Diffraction(Representation):
         Raises:
             UserError: a file is missing, or is no usable crystal structure; the reason is told.
         """
-        read = [read_cif_file(Path(text)) for text in texts]
-        cells = Crystals.pack([cif.cell for cif in read])
-        return xr.Dataset(
-            {
-                "formula": ("material", np.array([cif.formula for cif in read])),
-                "element_set": ("material", np.array([cif.element_set for cif in read])),
-                **cells.variables(),
-            }
-        )
+        return read_cif_files(texts)
 
     def transform(self, materials: xr.Dataset) -> DiffractionSamples:
         self.require_fitted()

@@ -11,6 +11,7 @@ from sklearn.metrics import mean_absolute_error, roc_auc_score
 from data.datasets.oqmd_icsd import oqmd_icsd
 from framework import property_plots
 from framework.dataset import content_digest, data_set
+from framework.encoder import EndToEnd
 from framework.errors import UserError
 from framework.metrics import METRICS
 from framework.plan import divided, plan
@@ -112,6 +113,56 @@ def test_nothing_of_the_hold_out_reaches_the_probe(items):
     other["hardness"][unseen] = other["hardness"].values[unseen][::-1]
     second, _ = judged(task, other, latents)
     np.testing.assert_array_equal(first.scores, second.scores)
+
+
+class Rows:
+    """Samples that are their own numbers."""
+
+    def __init__(self, index):
+        self.index = np.asarray(index)
+
+    def take(self, index):
+        return Rows(self.index[index])
+
+
+class Remembers(EndToEnd):
+    """Says the mean of the labels that it was given, and notes what it saw."""
+
+    def fit(self, samples, validation=None): ...
+
+    def score_samples(self, samples): ...
+
+    def transform(self, samples):
+        return np.zeros((len(samples.index), 1))
+
+    def learner(self, samples, others):
+        self.seen = {"train": samples.index, "others": others, "labelled": []}
+
+        def learn(labelled, values, asked):
+            self.seen["labelled"].append((labelled.index, values))
+            return np.full(len(asked.index), values.mean())
+
+        return learn
+
+
+def test_an_encoder_that_learns_end_to_end_takes_the_place_of_the_probe(items):
+    """With the probe's labels, and the other property in the training part alone."""
+    task = Property(("hardness", "glow"), labels=(20, "all"))
+    done = fit_of(task, items, np.zeros((180, 1)))
+    done.encoder, done.samples = Remembers(), Rows(np.arange(180))
+    found, split = task.judge(done, 50), done.split
+    seen = done.encoder.seen  # of the last property, glow
+    np.testing.assert_array_equal(seen["train"], split.train)
+    np.testing.assert_array_equal(seen["others"][:, 0], items["hardness"].values[split.train])
+    values = items["glow"].values
+    for (index, labels), n in zip(seen["labelled"], task.labels, strict=True):
+        np.testing.assert_array_equal(index, task.labelled(values, split, 0, n))
+        np.testing.assert_array_equal(labels, values[index])
+    expected = mean_absolute_error(
+        values[split.holdout], np.full(len(split.holdout), labels.mean())
+    )
+    assert found.evaluation.values["glow/all/mae"] == pytest.approx(expected)
+    assert task.validate(done, 10) == pytest.approx(found.validation, nan_ok=True)
 
 
 def test_settings_are_chosen_by_the_same_validation_figures_as_are_reported(items):

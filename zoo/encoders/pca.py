@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from framework.encoder import Encoder
+from framework.errors import UserError
 from framework.representation import Samples
 from framework.space import Int
 
@@ -29,6 +30,7 @@ class PCA(Encoder):
         self.latent_dim, self.representation = latent_dim, representation
 
     def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+        self.require_vectors(samples)
         index = torch.arange(len(samples)).repeat_interleave(samples.n_views)
         view = torch.arange(samples.n_views).repeat(len(samples))
         everything = samples.batch(index, view).double().numpy()
@@ -51,6 +53,18 @@ class PCA(Encoder):
             return -((centred**2).sum(1) - (latent**2).sum(1)).clamp(min=0).sqrt()
 
         return samples.mean_over_views(score)[:, 0]
+
+    def require_vectors(self, samples: Samples) -> None:
+        """Refuse graphs.
+
+        Raises:
+            UserError: names the representation.
+        """
+        if not samples.vectors:
+            raise UserError(
+                f"representation: '{self.representation}' shows no vectors, and a linear map reads "
+                "nothing else; take another, such as composition or diffraction"
+            )
 
     def _project(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         centred = batch - torch.from_numpy(self.mean_).to(batch)

@@ -30,6 +30,7 @@ class RandomProjection(PCA):
         super().__init__(latent_dim, representation)
 
     def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+        self.require_vectors(samples)
         drawn = np.random.default_rng(self.seed).normal(size=(samples.width, self.latent_dim))
         self.components_ = np.linalg.qr(drawn)[0]
         self.mean_ = np.zeros(samples.width)
