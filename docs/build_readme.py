@@ -27,13 +27,10 @@ def with_block(text: str, name: str, content: str) -> str:
 
 
 def models() -> str:
-    """The registered encoders as a Markdown table."""
+    """The registered encoders and predictors as a Markdown table."""
     from framework.verbs import list_models
 
-    rows = [
-        f"| `{row['name']}` | {'baseline' if row['baseline'] else 'contestant'} | {row['summary']} |"
-        for row in list_models()
-    ]
+    rows = [f"| `{row['name']}` | {row['kind']} | {row['summary']} |" for row in list_models()]
     return "\n".join(["| name | | what it is |", "| --- | --- | --- |", *rows])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +94,25 @@ def leaderboard_figure(cube: xr.Dataset, strategy: str) -> Figure:
 
 
 def save_benchmark_figures(cube: xr.Dataset, folder: Path) -> list[Path]:
-    """Write recall or learning curves and leaderboard of every split strategy as PNG."""
-    from framework.property import Property  # brings torch
+    """Write recall, ROC or learning curves and leaderboard of every split strategy as PNG."""
+    from framework.classification import Classification  # brings torch
+    from framework.classification_plots import roc_curves
+    from framework.property import Property
     from framework.property_plots import learning_curves
 
+    draw: dict[str, tuple[Callable[[xr.Dataset, str], Figure | None], ...]] = {
+        Property.name: (learning_curves,),
+        Classification.name: (learning_curves, roc_curves),
+    }
     figures = {}
     for strategy in dict.fromkeys(_strategies(cube)):
         name = re.sub(r"[^\w.-]+", "_", strategy)
-        if cube.attrs.get("task") == Property.name:
-            figures[f"learning_curves_{name}"] = learning_curves(cube, strategy)
-        else:
-            figures[f"recall_curves_{name}"] = recall_curves(cube, strategy)
-        figures[f"leaderboard_{name}"] = leaderboard_figure(cube, strategy)
-    return save_all(figures, folder)
+        of_task = draw.get(cube.attrs.get("task", ""), (recall_curves,))
+        for function in (*of_task, leaderboard_figure):
+            figures[f"{function.__name__.removesuffix('_figure')}_{name}"] = function(
+                cube, strategy
+            )
+    return save_all({name: figure for name, figure in figures.items() if figure}, folder)
 
 
 def _strategies(cube: xr.Dataset) -> list[str]:

@@ -144,7 +144,8 @@ def spoken(metric: str) -> str:
     *of, metric = metric.split("/")
     text = re.sub(r"_at_(\d+)pct", r" at \1 %", metric).replace("_", " ")
     text = re.sub("^auroc", "AUROC", text)
-    text = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}.get(text, text)
+    text = {"mae": "MAE", "rmse": "RMSE", "r2": "R²", "f1": "F1"}.get(text, text)
+    text = text.replace("top 5", "top-5").replace("macro f1", "macro F1")
     return f"{text} of {of[0].replace('_', ' ')}, {of[1]} labels" if of else text
 
 

@@ -74,7 +74,7 @@ SeedOption = Annotated[
 def models_(
     pattern: Annotated[str, typer.Argument(help="A name; wildcards allowed.")] = "*",
 ) -> None:
-    """List the registered encoders, or show all settings of one.
+    """List the registered encoders and predictors, or show all settings of one.
 
     Example: `phasezoo models` or `phasezoo models phase_field_vae`
     """
@@ -84,10 +84,9 @@ def models_(
     if len(rows) == 1:
         describe_model(rows[0])
         return
-    table = new_table("encoder", "representation", "", "what it is")
+    table = new_table("model", "representation", "kind", "what it is")
     for row in rows:
-        kind = "baseline" if row["baseline"] else ""
-        table.add_row(row["name"], row["representation"], kind, row["summary"])
+        table.add_row(row["name"], row["representation"], row["kind"], row["summary"])
     print_table(table)
 
 
@@ -443,16 +442,21 @@ def ui_(
 
 @app.command("check")
 def check_(path: Annotated[Path, typer.Argument(metavar="FILE.py")]) -> None:
-    """Check a model file against the contract that every registered encoder holds.
+    """Check a model file against the contract that every registered encoder or predictor holds.
 
     Example: `phasezoo check my_model.py`
     """
-    from framework import contract, registry
+    from framework import contract, predictor_contract, registry
     from framework.verbs import DATASET
 
     cls = registry.load_file(path)
     held = 0
-    for sentence, problem in contract.check(cls, contract.items_for(cls, DATASET)):
+    found = (
+        predictor_contract.check(cls)
+        if predictor_contract.is_probe(cls)
+        else contract.check(cls, contract.items_for(cls, DATASET))
+    )
+    for sentence, problem in found:
         typer.echo(f"{'ok    ' if problem is None else 'FAILED'} {sentence}")
         if problem is not None:
             typer.echo(f"       {problem}")

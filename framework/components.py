@@ -17,7 +17,7 @@ from framework.representation import Representation, Samples
 from framework.space import checked
 from framework.tasks import TASKS
 
-GIVEN = ("width",)
+GIVEN = ("width", "n_elements")
 """Constructor arguments that the samples supply."""
 
 

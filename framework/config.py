@@ -239,10 +239,11 @@ class Experiment(Strict):
 
 def _metrics() -> list[str]:
     """Of all tasks; which of them a task measures, and of what, is checked with its plan."""
+    from framework.confusion import CLASSIFICATION
     from framework.metrics import METRICS
     from framework.regression import REGRESSION
 
-    return [*METRICS, *REGRESSION]
+    return [*METRICS, *REGRESSION, *CLASSIFICATION]
 
 
 def read_experiment(path: str | Path) -> Experiment:

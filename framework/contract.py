@@ -201,7 +201,9 @@ def training_lowers_the_loss(trial: Trial) -> None:
         )
 
 
-CHECKS: list[Callable[[Trial], None]] = [
+Check = Callable[[Any], None]
+
+CHECKS: list[Check] = [
     is_an_encoder_of_a_registered_representation,
     settings_have_types_ranges_and_defaults_that_fit,
     constructor_stores_its_arguments,
@@ -238,8 +240,12 @@ def check(cls: Any, items: xr.Dataset) -> Iterator[tuple[str, str | None]]:
     Yields:
         the check as a sentence, and what is wrong (None where it holds).
     """
-    trial = Trial(cls, items)
-    for function in CHECKS:
+    return outcomes(CHECKS, Trial(cls, items))
+
+
+def outcomes(checks: list[Check], trial: Any) -> Iterator[tuple[str, str | None]]:
+    """What each check says of a trial, up to the first that fails."""
+    for function in checks:
         problem = None
         try:
             function(trial)

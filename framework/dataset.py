@@ -5,6 +5,9 @@ A data set holds, along the dimension `material`, the variables
 - `formula`: str, "" where only the element set is known;
 - `element_set`: str, symbols in alphabetical order with one blank between, "Cl Li S Sn";
 - any property: float, with the attributes `long_name` and `units`;
+- any class: a whole number. Its attribute `missing_value` is the number that means none, and
+  `coarser` (JSON) says which classes make which coarser one, by their first and last number:
+  {"crystal_system": {"triclinic": [1, 2], ...}};
 
 further variables on further dimensions, and the attributes of `data_set`, plain strings and
 numbers all of them, so that netCDF can hold them. Where each material has its own number of

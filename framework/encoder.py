@@ -20,8 +20,8 @@ def _silent(done: int, total: int) -> None:
 class Encoder(Fitted, ABC):
     """Maps samples to latent vectors, and scores how plausible they are.
 
-    Constructor arguments are stored under their own names; an argument ``width`` is supplied by
-    the framework from the samples.
+    Constructor arguments are stored under their own names; ``width`` and, where an encoder asks
+    for it, ``n_elements`` are supplied by the framework from the samples.
 
     Attributes:
         representation: name of the representation that it reads. An encoder that can read any

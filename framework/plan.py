@@ -244,8 +244,8 @@ def code_of(settings: dict[str, Any]) -> str:
 @lru_cache
 def _code_digest(items: tuple[Path, ...]) -> str:
     core = (
-        "bootstrap components dataset diagnostics encoder experiment metrics neural plan plausibility "
-        "predictor property regression representation task training"
+        "bootstrap classification components confusion dataset diagnostics encoder experiment metrics "
+        "neural plan plausibility predictor probing property regression representation task training"
     )
     files = [*items, *(ROOT / "framework" / f"{name}.py" for name in core.split())]
     files += imported(items)

@@ -184,11 +184,15 @@ def audit_figure(audit: Audit, name: str) -> Figure:
 
 def save_run_figures(cell: xr.Dataset, folder: Path) -> list[Path]:
     """Write the figures of one run as PNG; a run without training curves has one fewer."""
+    from framework.classification_plots import confusion_matrix, roc_curve
     from framework.property_plots import parity
 
-    of_task = (parity,) if "prediction" in cell else (ranking_curve, score_distribution)
-    draw: tuple[Callable[[xr.Dataset], Figure | None], ...]
-    draw = (*of_task, latent_map, training_curves)
+    draw: tuple[Callable[[xr.Dataset], Figure | None], ...] = (ranking_curve, score_distribution)
+    if "prediction" in cell:
+        draw = (parity,)
+    elif "confusion" in cell:
+        draw = (roc_curve, confusion_matrix)
+    draw = (*draw, latent_map, training_curves)
     figures = {function.__name__: function(cell) for function in draw}
     return save_all({name: figure for name, figure in figures.items() if figure}, folder)
 

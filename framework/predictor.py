@@ -1,4 +1,4 @@
-"""The contract of a predictor: from latent vectors or descriptors to a property."""
+"""The contract of a predictor: from latent vectors or descriptors to a property or a class."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 
 
-class Predictor(ABC):
-    """Learns a property from vectors; its own settings it chooses inside what it is given.
+class Probe:
+    """Learns from labelled vectors; its own settings it chooses inside what it is given.
 
     Constructor arguments are stored under their own names.
 
@@ -18,6 +18,10 @@ class Predictor(ABC):
     """
 
     seed: int = 0
+
+
+class Predictor(Probe, ABC):
+    """Learns a property."""
 
     @abstractmethod
     def fit(self, vectors: np.ndarray, values: np.ndarray, groups: np.ndarray) -> Self:
@@ -31,3 +35,22 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, vectors: np.ndarray) -> np.ndarray:
         """Values (m,) for vectors (m, d)."""
+
+
+class Classifier(Probe, ABC):
+    """Learns classes.
+
+    Attributes:
+        classes_: the classes (k,) that it has learned from, sorted.
+    """
+
+    classes_: np.ndarray
+
+    @abstractmethod
+    def fit(self, vectors: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> Self:
+        """Learn classes (n,), at least two different ones, from vectors (n, d); see
+        `Predictor.fit`."""
+
+    @abstractmethod
+    def predict_proba(self, vectors: np.ndarray) -> np.ndarray:
+        """The probability of each class (m, k), in the order of ``classes_``, for vectors (m, d)."""

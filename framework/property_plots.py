@@ -79,6 +79,6 @@ def learning_curves(cube: xr.Dataset, strategy: str) -> Figure:
         axes.set_ylabel(f"{spoken(kind)} of {name.replace('_', ' ')}{unit}")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    title = f"split {strategy}, {first['cells'].iloc[0]}; bands: 95 % interval of the mean"
+    title = f"split {strategy}, {first['cells'].iloc[0]}\nbands: 95 % interval of the mean"
     figure.suptitle(title, x=0.01, ha="left")
     return figure

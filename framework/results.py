@@ -29,8 +29,8 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
     """The cube of all finished runs.
 
     Dimensions ``encoder, split, seed`` with ``metric`` (value, low, high, random), ``resample``
-    (replicates), and ``candidate`` (scores, and the part each item has in each split). A run
-    that is missing is NaN. None where no run has finished.
+    (replicates), and ``candidate`` (scores, the part each item has in each split, and where it
+    has a label, the truth). A run that is missing is NaN. None where no run has finished.
     """
     finished = [run for run in plan if run.finished(runs)]
     if not finished:
@@ -84,6 +84,7 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
             "audit": (dims, verdicts.astype(str)),
             "audit_reasons": (dims, reasons.astype(str)),
             "audit_value": ((*dims, "quantity"), audits),
+            **{name: first[name] for name in ("truth",) if name in first},
         },
         coords={
             "encoder": encoders,

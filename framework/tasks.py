@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from framework.classification import Classification
 from framework.plausibility import Plausibility
 from framework.property import Property
 from framework.task import Task
@@ -12,6 +13,7 @@ from framework.task import Task
 TASKS: dict[str, Callable[..., Task]] = {
     Plausibility.name: Plausibility,
     Property.name: Property,
+    Classification.name: Classification,
 }
 
 

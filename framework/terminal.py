@@ -36,15 +36,17 @@ def print_table(table: Any) -> None:
 
 def describe_model(row: dict[str, Any]) -> None:
     from framework.components import GIVEN
-    from framework.registry import ENCODERS
+    from framework.registry import ENCODERS, PREDICTORS
     from framework.space import parameters
 
-    typer.echo(f"{row['name']} ({row['representation']}): {row['summary']}\n")
-    cls = ENCODERS.load(row["name"])
+    of_encoder = row["name"] in ENCODERS.names()
+    shown = row["representation"] if of_encoder else row["kind"]
+    typer.echo(f"{row['name']} ({shown}): {row['summary']}\n")
+    cls = (ENCODERS if of_encoder else PREDICTORS).load(row["name"])
     typer.echo((cls.__doc__ or "").strip() + "\n")
-    table = new_table("setting", "type, range, default", "searched by tune")
+    table = new_table("setting", "type, range, default", "searched by tune" if of_encoder else "")
     for name, parameter in parameters(cls, given=GIVEN).items():
-        marker = parameter.marker
+        marker = parameter.marker if of_encoder else None  # a probe is the same for all
         table.add_row(name, str(parameter), marker.searched if marker and marker.tuned else "")
     print_table(table)
 

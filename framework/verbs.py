@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import UserError, nearest
-from framework.registry import CANDIDATES, ENCODERS
+from framework.registry import CANDIDATES, ENCODERS, PREDICTORS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ NEIGHBOURS_AT_ONCE = 10_000
 
 
 def models(pattern: str = "*") -> pd.DataFrame:
-    """The registered encoders: name, representation, baseline, summary.
+    """The registered encoders and predictors: name, representation, kind, baseline, summary.
 
     Args:
         pattern: a name, with wildcards if wanted (``*vae``).
@@ -47,21 +47,25 @@ def models(pattern: str = "*") -> pd.DataFrame:
 
 def list_models(pattern: str = "*") -> list[dict[str, Any]]:
     """The rows of `models`, without pandas."""
-    names = [name for name in ENCODERS.names() if fnmatch(name, pattern)]
-    if not names:
-        raise UserError(f"no encoder is called '{pattern}'; {nearest(pattern, ENCODERS.names())}")
+    known = [(registry, name) for registry in (ENCODERS, PREDICTORS) for name in registry.names()]
     rows = []
-    for name in names:
-        entry = ENCODERS.entry(name)
-        constants = entry.constants
+    for registry, name in known:
+        if not fnmatch(name, pattern):
+            continue
+        entry = registry.entry(name)
+        baseline = bool(entry.constants.get("baseline", False))
         rows.append(
             {
                 "name": name,
-                "representation": constants.get("representation", ""),
-                "baseline": bool(constants.get("baseline", False)),
+                "representation": entry.constants.get("representation", ""),
+                "kind": "baseline" if baseline else registry.kind,
+                "baseline": baseline,
                 "summary": entry.summary,
             }
         )
+    if not rows:
+        hint = nearest(pattern, [name for _, name in known])
+        raise UserError(f"no model is called '{pattern}'; {hint}")
     return rows
 
 

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,11 +151,43 @@ def desk(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@contextlib.contextmanager
+def figures_left_blank() -> Iterator[None]:
+    """Figures of runs become files without a picture: drawing takes longer than most of these
+    runs. What stands in a figure is tested on its own, and the README's commands draw all of them.
+    """
+    from matplotlib.figure import Figure
+
+    def blank(_: Figure, at: Path) -> None:
+        at.write_bytes(b"\x89PNG")
+
+    with patch.object(Figure, "savefig", blank):
+        yield
+
+
+@pytest.fixture(scope="module")
+def blank_figures() -> Iterator[None]:
+    with figures_left_blank():
+        yield
+
+
+@pytest.fixture(scope="session")
+def blank_store(tmp_path_factory) -> Path:
+    """An empty MLflow store, to be copied: it takes seconds to make its tables."""
+    from framework import tracking
+
+    folder = tmp_path_factory.mktemp("blank")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tracking.require_store(folder)
+    return folder / "mlflow.db"
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """A folder of results: three encoders on the tiny space, two of them baselines; read only."""
     folder = tmp_path_factory.mktemp("finished")
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), figures_left_blank():
         Path("sets.txt").write_text("\n".join(REPORTED) + "\n", encoding="utf-8")
         encoders = ["element_frequency", "pca", {"name": "autoencoder", "epochs": 2}]
         content = tiny(

@@ -17,8 +17,8 @@ from framework.encoder import Encoder
 from framework.errors import UserError, nearest
 from framework.experiment import execute
 from framework.plan import divided, plan
+from framework.probing import LEAST_LABELS
 from framework.progress import new_bars
-from framework.property import LEAST_LABELS
 from framework.registry import DATASETS
 from framework.representation import Representation
 from framework.saved import SavedRun, find_run

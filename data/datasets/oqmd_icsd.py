@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from data.crystals import COUNTS_SITES, Crystals
+from data.symmetry import SPACE_GROUPS
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -27,13 +28,14 @@ ABOUT = {
 def oqmd_icsd() -> xr.Dataset:
     """The embedded default: the entries of OQMD that come from ICSD.
 
-    Beside the contract: `space_group` (international number, 0 where none was found),
-    `icsd_code`, `lattice` (material, cell_vector, axis) in angstrom, and the sites of all
-    materials one after the other: `atomic_number` (site,), `fractional_coordinates`
+    Beside the contract: `space_group` (international number, 0 where none was found; its crystal
+    systems are stated), `icsd_code`, `lattice` (material, cell_vector, axis) in angstrom, and the
+    sites of all materials one after the other: `atomic_number` (site,), `fractional_coordinates`
     (site, axis), `n_sites` of them for each material.
     """
     ds = xr.load_dataset(FILE, engine="netcdf4")
     ds["n_sites"].attrs |= COUNTS_SITES
+    ds["space_group"].attrs |= SPACE_GROUPS
     for name, (long_name, comment) in ABOUT.items():
         ds[name].attrs |= {"long_name": long_name, "comment": comment}
     return ds.assign({name: ds[name].astype(str) for name in ("formula", "element_set")})

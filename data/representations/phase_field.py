@@ -22,14 +22,15 @@ class PhaseFieldSamples(Samples):
     Attributes:
         elements: atomic numbers (n, k), ascending.
         table: standardised descriptors (119, n_features) by atomic number.
+        n_elements: k, the same for all.
     """
 
     def __init__(self, elements: torch.Tensor, table: torch.Tensor) -> None:
         self.elements, self.table = elements, table
-        k = elements.shape[1]
-        self.orders = torch.tensor(list(itertools.permutations(range(k))))
+        self.n_elements = elements.shape[1]
+        self.orders = torch.tensor(list(itertools.permutations(range(self.n_elements))))
         self.n_views = len(self.orders)
-        self.width = k * table.shape[1]
+        self.width = self.n_elements * table.shape[1]
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -93,7 +94,13 @@ class PhaseField(Representation):
     @property
     def width(self) -> int:
         self.require_fitted()
-        return int(self.n_elements_) * self.table_.shape[1]
+        return self.n_elements * self.table_.shape[1]
+
+    @property
+    def n_elements(self) -> int:
+        """k, once fitted."""
+        self.require_fitted()
+        return int(self.n_elements_)
 
     def parse(self, texts: Sequence[str]) -> xr.Dataset:
         """Element sets from symbols or formulas: 'Li Sn S Cl', 'Li-Sn-S-Cl', 'Li6PS5Cl'."""

@@ -11,7 +11,7 @@ from tests.benchmarks.timing import medians
 
 pytestmark = pytest.mark.speed
 
-N = 200
+N = 100
 
 
 def test_patterns_of_embedded_crystals_beat_pymatgen(capsys):

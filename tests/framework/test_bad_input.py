@@ -24,7 +24,7 @@ from tests.conftest import PATTERN, REPORTED, phasezoo, phasezoo_process, tiny, 
 NO_TRACK = ("--no-track", "--runs", "runs")
 TINY_SPACE = ("--data", "sets.txt", "--pattern", PATTERN)
 
-pytestmark = pytest.mark.usefixtures("desk")
+pytestmark = pytest.mark.usefixtures("blank_figures", "desk")
 
 
 def benchmark(content: object = None, *more: object, **changes: object):
@@ -52,6 +52,10 @@ UNKNOWN = [
     ({"task": {"name": "plausibility", "prir": 0.1}}, "task.prir is not a parameter of 'plausibility'; did you mean 'prior' (float 0..0.5, default 0.05)?"),
     ({"task": candidates(name="patern")}, "task.candidates: 'patern' is not a registered candidate source; did you mean 'pattern'?"),
     ({"task": candidates(anoins=["O"])}, "task.candidates.anoins is not a parameter of 'pattern'; did you mean 'anions'"),
+    ({"task": {"name": "classification", "target": "stable"}}, "task.target: 'stable' is no variable of Element sets of sets.txt; a class is a whole number"),
+    ({"task": {"name": "classification", "target": "stable", "probe": "ridge"}}, "task.probe: 'ridge' is no classifier, as is needed here; take one of "),
+    ({"task": {"name": "classification", "target": "gap", "abov": 0.0}}, "task.abov is not a parameter of 'classification'; did you mean 'above'"),
+    ({"task": {"name": "classification"}}, "task: 'classification' needs 'target' (str, required)"),
     ({"encoders": ["phase_field_vea"]}, "encoders[0]: 'phase_field_vea' is not a registered encoder; did you mean 'phase_field_vae'?"),
     ({"encoders": ["pca", {"name": "pca", "label": "b", "latent_dmi": 4}]}, "encoders[1].latent_dmi is not a parameter of 'pca'; did you mean 'latent_dim' (int 1..128, default 16)?"),
     ({"encoders": [{"name": "pca", "width": 4}]}, "encoders[0].width is not a parameter of 'pca'"),
@@ -534,11 +538,11 @@ def test_a_bad_option_is_explained(command, message):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("models", "nosuch"), "no encoder is called 'nosuch'; valid: autoencoder, composition"),
+        (("models", "nosuch"), "no model is called 'nosuch'; valid: autoencoder, composition"),
         (("models", "phase_field_vea"), "did you mean 'phase_field_vae'?"),
-        (("models", "*nothing*"), "no encoder is called '*nothing*'; valid: "),
-        (("models", "["), "no encoder is called '['"),
-        (("models", ""), "no encoder is called ''"),
+        (("models", "*nothing*"), "no model is called '*nothing*'; valid: "),
+        (("models", "["), "no model is called '['"),
+        (("models", ""), "no model is called ''"),
         (("data", "describe", "oqmd"), "'oqmd' is not a registered data set; did you mean 'oqmd_"),
         (("data", "describe", "sets.txt"), "'sets.txt' is not a registered data set"),
         (("data", "validate", "set.txt"), "set.txt: no such file"),
@@ -892,9 +896,8 @@ def test_a_model_that_breaks_the_contract_fails_with_the_reason_and_exit_code_1(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("models", "nosuch"), "phasezoo: no encoder is called 'nosuch'; valid: autoencoder"),
+        (("models", "nosuch"), "phasezoo: no model is called 'nosuch'; valid: autoencoder"),
         (("benchmark", "bad.yaml"), "phasezoo: bad.yaml, line 1: holds the tag"),
-        (("rank", "pca", "--set", "latent_dim=0"), "phasezoo: rank: pca.latent_dim: 0 is out of"),
         (("data", "validate", "n\x1b[31m.csv"), "phasezoo: n\\x1b[31m.csv: no such file"),
     ],
 )

@@ -32,7 +32,7 @@ HEAVY = ("torch", "pytorch_lightning", "mlflow", "pymatgen", "pandas", "xarray",
 CLICK = typer.main.get_command(cli.app)
 VERBS = {*CLICK.commands, *(f"data {name}" for name in CLICK.commands["data"].commands)}  # type: ignore[attr-defined]
 
-pytestmark = pytest.mark.usefixtures("desk")
+pytestmark = pytest.mark.usefixtures("blank_figures", "desk")
 
 
 RUNAWAY = {"name": "autoencoder", "optimiser": "sgd", "learning_rate": 0.1, "batch_size": 8,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from framework.components import construct, represented
+from framework.components import GIVEN, construct, represented
 from framework.config import experiment_from
 from framework.diagnostics import (
     ACTIVE_VARIANCE,
@@ -23,6 +23,8 @@ from framework.tasks import task_of
 from tests.framework.planted import ConstantDecoder, Memoriser, NormScorer, OneScore
 
 SEEDS = (0, 1, 2)
+QUICK = {"batch_size": 256, "learning_rate": 3e-3}
+"""Settings with which a network learns in few steps."""
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -53,16 +55,16 @@ def problem(request):
 
 def audited(cls, problem, **changes):
     items, split, representation, samples, members, seed = problem
-    values = {n: p.default for n, p in parameters(cls, given=("width",)).items()} | changes
+    values = {n: p.default for n, p in parameters(cls, given=GIVEN).items()} | changes
     encoder = construct(cls, values, samples, seed)
     encoder.fit(samples.take(split.train), samples.take(split.validation))
     return audit(encoder, representation, samples, items, split, members)
 
 
 def test_planted_dead_models_are_called_by_their_fault(problem):
-    constant = audited(ConstantDecoder, problem)
+    constant = audited(ConstantDecoder, problem, **QUICK)
     norm = audited(NormScorer, problem)
-    memoriser = audited(Memoriser, problem)
+    memoriser = audited(Memoriser, problem, **QUICK)
     one = audited(OneScore, problem)
     assert constant.verdict == norm.verdict == one.verdict == "collapsed"
     assert memoriser.verdict == "weak"
@@ -76,7 +78,7 @@ def test_planted_dead_models_are_called_by_their_fault(problem):
 
 
 def test_a_working_autoencoder_is_alive(problem):
-    found = audited(ENCODERS.load("autoencoder"), problem, epochs=8)
+    found = audited(ENCODERS.load("autoencoder"), problem, epochs=6, **QUICK)
     assert found.verdict == "alive", found.reasons
     assert found.reasons == ()
     assert found.values["explained_variance"] > 0.8
@@ -85,9 +87,8 @@ def test_a_working_autoencoder_is_alive(problem):
 
 def test_the_published_sigmoid_setting_is_collapsed_and_the_repaired_one_alive(problem):
     reference = ENCODERS.load("phase_field_vae")
-    quick = {"batch_size": 256, "learning_rate": 3e-3}
-    published = audited(reference, problem, output="sigmoid", epochs=3, **quick)
-    repaired = audited(reference, problem, dropout=0.0, epochs=6, **quick)
+    published = audited(reference, problem, output="sigmoid", epochs=3, **QUICK)
+    repaired = audited(reference, problem, dropout=0.0, epochs=6, **QUICK)
     assert published.verdict == "collapsed"
     assert any("norm of the input" in reason for reason in published.reasons)
     assert published.values["norm_correlation"] > 0.98
@@ -111,12 +112,16 @@ def test_baselines_are_told_apart_by_what_they_can_see(problem):
     assert abs(random.values["norm_correlation"]) < 0.1
 
 
-def test_every_quantity_is_documented(problem):
-    found = audited(ENCODERS.load("phase_field_vae"), problem, epochs=1)
+def test_every_quantity_of_a_variational_encoder_is_documented_and_active_units_follow_burda(
+    problem,
+):
+    found = audited(ENCODERS.load("phase_field_vae"), problem, epochs=1, **QUICK)
     undocumented = set(found.values) - set(QUANTITIES)
     assert not undocumented
     assert set(QUANTITIES) == set(found.values)
     assert all(np.isfinite(value) for value in found.values.values())
+    variance = found.evidence["variance"]
+    assert found.values["active_units"] == np.mean(variance > ACTIVE_VARIANCE)
 
 
 def test_shuffling_keeps_how_often_each_element_occurs(problem):
@@ -173,9 +178,3 @@ def test_dead_relus_are_counted():
     share, latents = _dead_relus(encoder.eval(), torch.randn(50, 10))
     assert share == pytest.approx(3 / 8)
     assert latents.shape == (50, 2)
-
-
-def test_active_units_follow_burda(problem):
-    found = audited(ENCODERS.load("phase_field_vae"), problem, epochs=1)
-    variance = found.evidence["variance"]
-    assert found.values["active_units"] == np.mean(variance > ACTIVE_VARIANCE)

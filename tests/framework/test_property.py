@@ -22,6 +22,8 @@ from framework.task import PARTS, divide
 from tests.conftest import phasezoo, write_yaml
 from tests.framework.drawn import assert_labelled
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SETS = 60
 
 

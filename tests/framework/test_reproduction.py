@@ -12,11 +12,15 @@ import xarray as xr
 from framework.experiment import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:
-    """A tracked study of three trials on the tiny space."""
+def tuned(tmp_path_factory: pytest.TempPathFactory, finished: Path, blank_store: Path) -> Path:
+    """A tracked study of two trials on the tiny space."""
     folder = tmp_path_factory.mktemp("tuned")
+    (folder / "runs").mkdir()
+    shutil.copy(blank_store, folder / "runs")
     sets = finished.parent / "sets.txt"
     held = {"epochs": 1, "batch_size": 64, "optimiser": "adam"}
     content = tiny(

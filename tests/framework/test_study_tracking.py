@@ -34,6 +34,8 @@ from tests.conftest import REPORTED, phasezoo, tiny
 from tests.framework.killed import STARTER
 from tests.framework.planted import NormScorer
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TAGS = [
     "encoder", "dataset", "split", "seed", "study", "task", "config_digest", "git_commit",
     "phasezoo_version",
@@ -83,26 +85,18 @@ def _default_store() -> object:
         yield
 
 
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: MLflow takes seconds to make its tables."""
-    folder = tmp_path_factory.mktemp("blank")
-    tracking.require_store(folder)
-    return folder / "mlflow.db"
-
-
-def folder_with(blank: Path, folder: Path) -> Path:
+def folder_with(blank_store: Path, folder: Path) -> Path:
     """A folder of results with an empty store."""
     runs = folder / "runs"
     runs.mkdir()
-    shutil.copy(blank, runs)
+    shutil.copy(blank_store, runs)
     (folder / "sets.txt").write_text("\n".join(REPORTED) + "\n", encoding="utf-8")
     return runs
 
 
 @pytest.fixture
-def runs(blank: Path, tmp_path: Path) -> Path:
-    return folder_with(blank, tmp_path)
+def runs(blank_store: Path, tmp_path: Path) -> Path:
+    return folder_with(blank_store, tmp_path)
 
 
 def content(runs: Path, encoder: str, **changes: object) -> dict:
@@ -154,9 +148,9 @@ def files(runs: Path, run: Run, folder: str | None = None) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def study(blank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(blank_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study, logged and its winner registered; only read."""
-    runs = folder_with(blank, tmp_path_factory.mktemp("study"))
+    runs = folder_with(blank_store, tmp_path_factory.mktemp("study"))
     said = tune(
         runs, "autoencoder", "--register", "best one", space=UNSTABLE, trials=10, seed=3
     )  # fmt: skip
@@ -446,11 +440,11 @@ class TestGoingOn:
         assert {run.info.status for run in found(runs, "cell")} == {"FINISHED"}
 
     @pytest.mark.slow
-    def test_a_store_that_is_gone_is_filled_again(self, runs: Path, blank: Path) -> None:
+    def test_a_store_that_is_gone_is_filled_again(self, runs: Path, blank_store: Path) -> None:
         assert tune(runs, "element_frequency").code == 0
         before = logged(runs)
         n_cells = len(found(runs, "cell"))
-        shutil.copy(blank, runs)
+        shutil.copy(blank_store, runs)
         shutil.rmtree(runs / "artifacts")
         assert logged(runs) == []
         assert tune(runs, "element_frequency").code == 0

@@ -27,6 +27,8 @@ from framework.experiment import read_cell
 from framework.saved import SavedRun
 from framework.store import store_uri
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
     "name": "tiny",
@@ -77,10 +79,13 @@ def tracked(
 
 
 @pytest.fixture
-def fresh(experiment: Experiment, computed: Path, tmp_path: Path) -> tuple[Path, Outcome]:
-    """The same results without a store, free to be changed."""
+def fresh(
+    experiment: Experiment, computed: Path, blank_store: Path, tmp_path: Path
+) -> tuple[Path, Outcome]:
+    """The same results and an empty store, free to be changed."""
     runs = tmp_path / "runs"
     shutil.copytree(computed, runs)
+    shutil.copy(blank_store, runs)
     return runs, benchmark(experiment, runs, track=False, progress=False)
 
 

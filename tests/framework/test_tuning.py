@@ -21,6 +21,8 @@ from tests.conftest import FIELDS, REPORTED, phasezoo, tiny, write_yaml
 from tests.framework.killed import sequence
 from tests.framework.planted import Recorder
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SMALL_NET = {"hidden": [8], "latent_dim": {"low": 1, "high": 4}, "epochs": 10, "weight_decay": 0.0}
 
 

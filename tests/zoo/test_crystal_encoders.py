@@ -12,7 +12,7 @@ from data.datasets.oqmd_icsd import oqmd_icsd
 from data.representations.composition import CompositionSamples
 from data.representations.composition_diffraction import CompositionDiffraction
 from data.representations.diffraction import Diffraction
-from framework.components import construct
+from framework.components import GIVEN, construct
 from framework.dataset import take
 from framework.errors import UserError
 from framework.registry import ENCODERS
@@ -40,7 +40,7 @@ def both(crystals):
 
 def fitted(name, samples, seed=0, **changes):
     cls = ENCODERS.load(name)
-    values = checked(cls, changes, name=name, where="test", given=("width",))
+    values = checked(cls, changes, name=name, where="test", given=GIVEN)
     return construct(cls, values, samples, seed).fit(samples)
 
 
@@ -130,7 +130,7 @@ def test_defaults_are_the_published_networks():
 @pytest.mark.parametrize("name", ["composition_vae", "diffraction_vae"])
 def test_what_is_searched_is_the_published_table(name):
     cls = ENCODERS.load(name)
-    found = parameters(cls, given=("width",))
+    found = parameters(cls, given=GIVEN)
     for each in ("l1", "l2"):
         assert (found[each].marker.low, found[each].marker.high) == (1e-7, 3e-5)
         assert found[each].marker.log

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.neighbors import NearestNeighbors as SklearnNeighbours
 
 from data.elements import element_table
-from framework.components import construct, represented, resolve_task
+from framework.components import GIVEN, construct, represented, resolve_task
 from framework.config import Component
 from framework.plan import items_of
 from framework.registry import ENCODERS
@@ -31,7 +31,7 @@ def shown():
 def fit(name, shown, seed=0, **changes):
     _, samples, train = shown
     cls = ENCODERS.load(name)
-    values = {n: p.default for n, p in parameters(cls, given=("width",)).items()} | changes
+    values = {n: p.default for n, p in parameters(cls, given=GIVEN).items()} | changes
     return construct(cls, values, samples, seed).fit(samples.take(train))
 
 
@@ -157,6 +157,7 @@ def test_noisy_passes_come_close_to_their_expectation_and_can_be_repeated(shown)
 def test_the_published_sigmoid_output_answers_zero_and_scores_the_norm(shown):
     """Decoded by a sigmoid, standardised inputs give the norm of the input as score."""
     _, samples, _ = shown
-    encoder = fit("phase_field_vae", shown, output="sigmoid", dropout=0.0, epochs=60)
+    quick = {"epochs": 15, "batch_size": 64, "learning_rate": 5e-3}
+    encoder = fit("phase_field_vae", shown, output="sigmoid", dropout=0.0, **quick)
     norm = fit("input_norm", shown).score_samples(samples)
     assert np.corrcoef(encoder.score_samples(samples), norm)[0, 1] > 0.98

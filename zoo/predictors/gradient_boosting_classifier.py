@@ -1,0 +1,48 @@
+"""Gradient-boosted trees that tell classes: stable or not, metal or not. Source: Ke et al., LightGBM (2017), as scikit-learn has it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import numpy as np
+
+from framework.predictor import Classifier
+from framework.space import Float, Int
+
+
+class GradientBoostingClassifier(Classifier):
+    """Log loss; a tree for every class in every round, so for two classes or a few.
+
+    Args:
+        trees: number of rounds.
+        learning_rate: share of each tree that is added.
+        leaves: of a tree, at most.
+        samples_a_leaf: at least; few, so that 50 labels can be parted at all.
+    """
+
+    def __init__(
+        self,
+        trees: Annotated[int, Int(50, 1000)] = 200,
+        learning_rate: Annotated[float, Float(0.01, 0.3, log=True)] = 0.05,
+        leaves: Annotated[int, Int(4, 128, log=True)] = 31,
+        samples_a_leaf: Annotated[int, Int(1, 50)] = 5,
+    ) -> None:
+        self.trees, self.learning_rate = trees, learning_rate
+        self.leaves, self.samples_a_leaf = leaves, samples_a_leaf
+
+    def fit(self, vectors: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> Self:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        self.model_ = HistGradientBoostingClassifier(
+            max_iter=self.trees,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.samples_a_leaf,
+            early_stopping=False,
+            random_state=self.seed,
+        ).fit(vectors, classes)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, vectors: np.ndarray) -> np.ndarray:
+        return self.model_.predict_proba(vectors)
