@@ -21,6 +21,8 @@ from tests.conftest import phasezoo, write_yaml
 from tests.framework.drawn import assert_labelled
 from tests.framework.test_property import fit_of, judged, materials, split_of
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 FOREST = {"name": "random_forest_classifier", "trees": 50}
 
 

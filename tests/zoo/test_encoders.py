@@ -71,6 +71,15 @@ def test_input_norm_is_the_norm_of_any_presentation(shown):
     np.testing.assert_allclose(norms, np.broadcast_to(-scores[:, None], norms.shape), rtol=1e-5)
 
 
+def test_descriptors_come_through_unchanged_and_the_nearest_to_the_mean_is_most_plausible(shown):
+    _, samples, train = shown
+    own = fit("descriptors", shown, representation="phase_field")
+    given = samples.descriptors()
+    np.testing.assert_array_equal(own.transform(samples), given)
+    distance = np.sqrt(((given - given[train].mean(axis=0)) ** 2).sum(axis=1))
+    np.testing.assert_allclose(own.score_samples(samples), -distance, rtol=1e-4)
+
+
 def test_pca_agrees_with_scikit_learn_on_all_presentations(shown):
     _, samples, train = shown
     views = vectors(samples).astype(float)
