@@ -82,7 +82,7 @@ def neighbours_figure(latents: np.ndarray, items: xr.Dataset, title: str) -> Fig
     spread = latents.std(axis=0)
     scaled = (latents - latents.mean(axis=0)) / (spread.max() or 1.0)
     with threadpool_limits(1):
-        points = TSNE(init="pca", random_state=0, perplexity=20.0).fit_transform(scaled)
+        points = TSNE(random_state=0, perplexity=20.0).fit_transform(scaled)
     colourings = {"element": _by_element(items["element_set"].values.astype(str))}
     for name, coarser in _grouped(items).items():
         for what, ranges in coarser.items():

@@ -79,7 +79,7 @@ def same_training(run: str, settings: dict[str, Any]) -> str:
     for key in ("representation", "dataset", "items", "split", "validation_fraction"):
         if own[key] != (wanted := json.loads(json.dumps(settings[key]))):
             raise UserError(
-                f"{folder} has another {key.replace('_', ' ')} ({_brief(own[key])}, not "
+                f"{folder} differs in its {key.replace('_', ' ')} ({_brief(own[key])}, not "
                 f"{_brief(wanted)}), so it may have learned from this run's hold-out, or see the "
                 "materials otherwise; take a run that shares it, and give both one split_seed"
             )

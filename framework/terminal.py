@@ -62,6 +62,10 @@ def describe_data(dataset: Any) -> None:
         units = values.attrs.get("units", "")
         spread = f"{float(values.min()):.3g} to {float(values.max()):.3g} {units}".strip()
         typer.echo(f"  {name}: {known:,} values, {spread}")
+    for name, variable in dataset.data_vars.items():
+        if (none := variable.attrs.get("missing_value")) is not None:
+            classes = set(variable.values.tolist()) - {none}
+            typer.echo(f"  {name}: {len(classes)} classes")
     for key in ("source", "licence", "citation", "digest"):
         if attrs[key]:
             typer.echo(f"{key:<11} {attrs[key]}")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from framework.errors import UserError
 from framework.representation import one_thread
 from framework.training import device
 
@@ -33,8 +34,8 @@ def trained(
 ) -> nn.Module:
     """A network with the weights of its best epoch, trained by Adam.
 
-    Best is the least mean loss on a tenth of the groups, drawn by the seed; a single group is
-    learned from for all epochs. The global random state is put back afterwards.
+    Best is the least mean loss on a tenth of the groups, drawn by the seed; a single group is both
+    learned from and watched. The global random state is put back afterwards.
 
     Args:
         build: makes the network; called once the random state is seeded.
@@ -42,37 +43,42 @@ def trained(
         targets: (n,)
         groups: (n,) equal for samples that must not stand on both sides.
         patience: epochs without a better one after which training stops.
+
+    Raises:
+        UserError: the loss is no longer finite.
     """
     generator = np.random.default_rng(seed)
     names, code = np.unique(groups, return_inverse=True)
-    n_held = max(1, round(HELD_OUT * len(names))) if len(names) > 1 else 0
+    n_held = max(1, round(HELD_OUT * len(names)))
     held = np.isin(code, generator.permutation(len(names))[:n_held])
+    parts = (~held, held) if len(names) > 1 else (held, held)
     at = device()
     x, y = torch.as_tensor(inputs, device=at), torch.as_tensor(targets, device=at)
-    learned, watched = (torch.as_tensor(np.flatnonzero(part), device=at) for part in (~held, held))
-    devices = [at] if at.type == "cuda" else []
+    learned, watched = (torch.as_tensor(np.flatnonzero(part), device=at) for part in parts)
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices), one_thread():
         torch.manual_seed(seed)
         network = build().to(at)
-        best, since, kept = np.inf, 0, network.state_dict()
+        best, since = np.inf, 0
         optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
-        for _ in range(epochs):
+        for epoch in range(epochs):
             network.train()
             order = generator.permutation(len(learned))
             for index in learned[torch.as_tensor(order, device=at)].split(batch_size):
                 optimiser.zero_grad()
                 loss(network(x[index]), y[index]).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            if not n_held:
-                continue
-            now = float(loss(outputs(network, x[watched]), y[watched]))
-            since += 1
+            now, since = float(loss(outputs(network, x[watched]), y[watched])), since + 1
+            if not np.isfinite(now):
+                raise UserError(
+                    f"the loss is no longer finite in epoch {epoch + 1}; lower learning_rate "
+                    f"({learning_rate:g})"
+                )
             if now < best:
                 best, since, kept = now, 0, copy.deepcopy(network.state_dict())
             if since == patience:
                 break
-        if n_held:
-            network.load_state_dict(kept)
+        network.load_state_dict(kept)
     return network.eval()
 
 

@@ -152,6 +152,7 @@ def test_space_groups_of_the_embedded_data_lie_in_seven_crystal_systems():
     known |= {"166": "trigonal", "194": "hexagonal", "225": "cubic"}
     assert known.items() <= named.items()
     assert "of one material alone" in items.attrs["summary"]
+    assert "  space_group: 213 classes\n" in phasezoo("data", "describe", "oqmd_icsd").out
 
 
 def test_ranges_of_crystal_systems_hold_every_space_group_once():

@@ -229,7 +229,7 @@ class TestTheCommand:
                 {"name": "materials", "property": "band_gap", "direction": "maximise",
                  "encoder": ENCODER, "sample": 120},
             ],
-            "samplers": ["tpe", "gp", "random"],
+            "samplers": ["tpe", "random"],
             "trials": 12,
             "seeds": [0, 1],
         }  # fmt: skip
@@ -278,15 +278,15 @@ class TestTheCommand:
         from mlflow.tracking import MlflowClient
 
         (_, again), folder = searched
-        assert "searched 0 evaluations made, 216 stood already" in again
+        assert "searched 0 evaluations made, 144 stood already" in again
         client = MlflowClient(f"sqlite:///{folder.parent / 'mlflow.db'}")
         (where,) = [e for e in client.search_experiments() if e.name == "optimisation"]
         logged = client.search_runs([where.experiment_id])
         (parent,) = [run for run in logged if "mlflow.parentRunId" not in run.data.tags]
-        assert len(logged) == 1 + 3 * 3 * 2
+        assert len(logged) == 1 + 3 * 2 * 2
         names = {item.path for item in client.list_artifacts(parent.info.run_id)}
         assert {"proposals_new.csv", "evaluations.csv", "figures"} <= names
         new = [run for run in logged if run.data.tags.get("objective") == "new"]
-        for metric, run in itertools.product(("band_gap", "formation_energy", "best"), new[:6]):
+        for metric, run in itertools.product(("band_gap", "formation_energy", "best"), new):
             if run.info.run_id != parent.info.run_id:
                 assert metric in run.data.metrics

@@ -153,6 +153,16 @@ def test_a_dense_network_learns_a_line_and_is_not_misled_by_scale(drawn):
     assert [(each.in_features, each.out_features) for each in layers] == [(8, 171), (171, 1)]
 
 
+def test_a_single_group_is_learned_from_and_a_step_too_long_is_told(drawn):
+    vectors, values, _ = drawn
+    own = DenseNetwork(epochs=30).fit(vectors, values, np.zeros(120))
+    assert np.corrcoef(own.predict(vectors), values)[0, 1] > 0.3
+    with pytest.raises(
+        UserError, match=r"no longer finite in epoch \d+; lower learning_rate \(1e\+30"
+    ):
+        DenseNetwork(learning_rate=1e30).fit(vectors, values, np.arange(120))
+
+
 def test_training_stops_by_groups_that_are_not_learned_from_and_keeps_the_best():
     """Values that nothing tells: whatever is learned makes the watched groups worse."""
     rng = np.random.default_rng(0)

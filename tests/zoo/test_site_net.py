@@ -125,10 +125,14 @@ def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk):
     assert said.code == 0, said.err
     other = {"crystal_graph": {"nearest": 5, "basis": 8}}
     before = {
-        "has another split (random: fraction 0.2, seed 0, not random: fraction 0.2, seed 1), so it "
+        "differs in its split (random: fraction 0.2, seed 0, not random: fraction 0.2, seed 1), so it "
         "may have learned from this run's hold-out": {"split_seed": 1},
-        "has another representation (crystal_graph: radius 8.0, nearest 4": {
+        "differs in its representation (crystal_graph: radius 8.0, nearest 4": {
             "representations": other
+        },
+        "differs in its items (": {
+            "task": {"name": "property", "properties": ["formation_energy"], "labels": [20]}
+            | {"sample": 60}
         },
         "is no finished run": {"encoders": [net | {"pretrained": "0123456"}]},
     }
