@@ -242,6 +242,7 @@ class TestSQLite:
         assert Path("study.db").read_bytes() == content
 
 
+@pytest.mark.usefixtures("blank_figures")
 class TestDamagedResults:
     """What a search ends with: its final runs."""
 
