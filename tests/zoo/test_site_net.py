@@ -113,7 +113,7 @@ def digest_of(encoder, runs):
     raise AssertionError(encoder)
 
 
-def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk):
+def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk, blank_figures):
     few = {"site_dim": 8, "latent_dim": 4}
     infomax = {"name": "deep_infomax", "epochs": 1, **few}
     runs = desk / "runs"
