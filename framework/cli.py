@@ -407,7 +407,8 @@ def audit_(
     for name, value in found.values.items():
         table.add_row(name, f"{value:.3f}", QUANTITIES[name])
     print_table(table)
-    typer.echo(f"figures in {out} and {verbs.clusters_path(out)}")
+    both = [path for path in (out, verbs.clusters_path(out)) if path.exists()]
+    typer.echo(f"figures in {' and '.join(map(str, both))}")
 
 
 @app.command("reproduce")

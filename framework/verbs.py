@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from framework.diagnostics import Audit
     from framework.representation import Samples
     from framework.saved import SavedRun
-    from framework.task import Split
 
 RUNS = Path("runs")
 DATASET = "oqmd_icsd"
@@ -210,7 +209,8 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     Args:
         run: folder, digest or its beginning, MLflow run id.
         out: where to write the figure (PNG), and beside it (``clusters_path``) the clusters of
-            the latent space coloured by their isotropy; none is drawn without.
+            the latent space coloured by their isotropy, where there is more than one latent
+            vector; none is drawn without.
 
     Returns:
         verdict, reasons, quantities (`framework.diagnostics.QUANTITIES` says what they mean).
@@ -218,6 +218,8 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     Raises:
         UserError: there is no such run, or its data have changed.
     """
+    import numpy as np
+
     from framework import diagnostics, plots
     from framework.plan import divided
     from framework.tasks import task_of
@@ -236,7 +238,11 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     if out is not None:
         name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
         plots.save(plots.audit_figure(found, name), Path(out))
-        plots.save(_clusters_figure(saved, samples, split), clusters_path(out))
+        reported = np.concatenate([split.train, split.validation, split.holdout])
+        latents = saved.encoder.transform(samples.take(reported))
+        clusters_path(out).unlink(missing_ok=True)
+        if np.ptp(latents, axis=0).any():
+            plots.save(_clusters_figure(latents), clusters_path(out))
     return found
 
 
@@ -245,18 +251,16 @@ def clusters_path(out: str | Path) -> Path:
     return Path(out).with_suffix(".clusters.png")
 
 
-def _clusters_figure(saved: SavedRun, samples: Samples, split: Split) -> Figure:
-    """Clusters (k-means) of the latent vectors of reported fields, coloured by isotropy."""
+def _clusters_figure(latents: np.ndarray) -> Figure:
+    """Clusters (k-means) of latent vectors (n, d), coloured by isotropy."""
     import numpy as np
     from sklearn.cluster import KMeans
 
     from framework import isotropy
 
-    reported = np.concatenate([split.train, split.validation, split.holdout])
-    latent = saved.encoder.transform(samples.take(reported))
-    distinct = len(np.unique(latent, axis=0))
-    labels = KMeans(min(CLUSTERS, distinct), n_init=3, random_state=0).fit_predict(latent)
-    return isotropy.figure(latent, labels)
+    n = min(CLUSTERS, len(np.unique(latents, axis=0)))
+    labels = KMeans(n, n_init=3, random_state=0).fit_predict(latents)
+    return isotropy.figure(latents, labels)
 
 
 def with_data(experiment: Experiment, data: str | Path, *, strict: bool = False) -> Experiment:

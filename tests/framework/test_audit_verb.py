@@ -9,7 +9,15 @@ import framework
 from framework.diagnostics import QUANTITIES
 from framework.errors import UserError
 from framework.experiment import read_cell
-from tests.conftest import phasezoo
+from tests.conftest import phasezoo, tiny, write_yaml
+
+GAPS = [
+    f"{metal}{n}{anion},{n}"
+    for metal in ("Li", "Na", "K", "Mg", "Ca", "Sr")
+    for anion in ("O", "S", "F")
+    for n in (1, 2, 3)
+]
+"""Formulas with a number each."""
 
 
 def run_of(runs: Path, encoder: str) -> Path:
@@ -51,6 +59,16 @@ def test_the_figure_goes_where_it_is_wanted(finished: Path, desk: Path) -> None:
     assert "figures in new/deep/figure.png and new/deep/figure.clusters.png" in said.out
     assert (desk / "new" / "deep" / "figure.png").exists()
     assert (desk / "new" / "deep" / "figure.clusters.png").exists()
+
+
+def test_where_all_latent_vectors_are_one_there_are_no_clusters(desk: Path) -> None:
+    Path("sets.csv").write_text("formula,gap\n" + "\n".join(GAPS) + "\n")
+    wanted = {"name": "property", "properties": ["gap"], "labels": [10]}
+    content = tiny(task=wanted, encoders=["constant"], dataset={"name": "file", "path": "sets.csv"})
+    said = phasezoo("benchmark", write_yaml(content | {"metrics": ["gap/10/mae"]}), "--no-track")
+    assert said.code == 0, said.err
+    said = phasezoo("audit", run_of(Path("runs"), "constant"))
+    assert (said.code, said.out.splitlines()[-1]) == (0, "figures in audit.png")
 
 
 def test_an_encoder_is_no_run(finished: Path, desk: Path) -> None:

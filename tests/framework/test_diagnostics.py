@@ -118,7 +118,7 @@ def test_every_quantity_of_a_variational_encoder_is_documented_and_active_units_
     found = audited(ENCODERS.load("phase_field_vae"), problem, epochs=1, **QUICK)
     undocumented = set(found.values) - set(QUANTITIES)
     assert not undocumented
-    assert set(QUANTITIES) == set(found.values)
+    assert set(QUANTITIES) - {"decoded_right"} == set(found.values)  # of compositions alone
     assert all(np.isfinite(value) for value in found.values.values())
     variance = found.evidence["variance"]
     assert found.values["active_units"] == np.mean(variance > ACTIVE_VARIANCE)

@@ -31,14 +31,13 @@ from data.representations.composition import (
     reduced_formula,
 )
 from data.representations.composition_diffraction import CompositionDiffractionSamples
-from framework.config import component_from
 from framework.errors import UserError, placed
 from framework.objective import FloatArray, Measured, Objective
 from framework.pareto import hypervolume
 from framework.predictor import Predictor
-from framework.registry import PREDICTORS
+from framework.probing import probe_of
 from framework.representation import one_thread
-from framework.space import Choice, Float, Int, checked
+from framework.space import Choice, Float, Int
 from zoo.composition_constraints import CompositionConstraints, composition_key
 from zoo.latent_space import LatentSpace
 from zoo.wanted import Wanted
@@ -113,9 +112,7 @@ class Latent(Objective):
         at_most: dict[str, float] | None = None,
         at_least: dict[str, float] | None = None,
     ) -> None:
-        source = component_from(probe, "probe")
-        item = PREDICTORS.load(source.name, "probe")
-        settings = checked(item, source.parameters, name=source.name, where="probe")
+        _, item, settings = probe_of(probe, Predictor, "probe")
         if run:
             self.latent_space = LatentSpace.of_run(run, runs)
         else:
