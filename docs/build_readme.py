@@ -81,6 +81,7 @@ FIGURES = {
     "recall_curves_random.png": "phase_field_benchmark/figures/recall_curves_random.png",
     "leaderboard_time.png": "phase_field_benchmark/figures/leaderboard_time.png",
     "study_history.png": "tune_phase_field_vae/tuning/phase_field_vae/figures/history.png",
+    "crystal_labels.png": "crystal_benchmark/figures/learning_curves_random.png",
     "site_net_labels.png": "site_net_infomax/figures/learning_curves_random.png",
     "proposals.png": "latent_search/figures/proposals_new_compositions.png",
     "search_convergence.png": "latent_search/figures/convergence.png",

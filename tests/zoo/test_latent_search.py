@@ -11,7 +11,7 @@ import pytest
 from pymatgen.core import Composition
 
 from data.datasets.oqmd_icsd import oqmd_icsd
-from data.element_sets import parse_formula
+from data.element_sets import SYMBOLS, parse_formula
 from data.representations.composition import atomic_fractions
 from framework.errors import UserError
 from framework.registry import OBJECTIVES
@@ -103,6 +103,18 @@ class TestTheSpace:
             assert found.values == pytest.approx(known, rel=1e-6)
             assert len(parse_formula(found.told["formula"])) <= 2
         assert len(by_formula) < 40
+
+    def test_compositions_and_patterns_are_decoded_together(self, runs):
+        parts = {"composition": {"epochs": 1}, "diffraction": {"epochs": 1, "units_1": 16}}
+        both = {"name": "concatenated_vae", **parts}
+        objective = latent(runs, encoder=both, sample=30, axes=2, at_most={"hull_distance": 9.0})
+        (found,) = drawn(objective, 1)
+        assert np.isfinite([*found.values, *found.violations.values()]).all()
+        i = objective.latent_space.split.holdout[0]
+        known = objective.latent_space.latents[i]
+        formula, shares, again = objective.decoded(known)
+        assert (shares.sum(), len(again)) == (pytest.approx(1), len(known))
+        assert set(parse_formula(formula)) <= set(np.array(SYMBOLS)[np.flatnonzero(shares)])
 
     def test_it_can_be_sent_to_a_worker(self, runs):
         objective = latent(runs, charge_balanced=True, novel=True)

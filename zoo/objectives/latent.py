@@ -31,6 +31,7 @@ from data.representations.composition import (
     reduced_formula,
 )
 from data.representations.composition_diffraction import CompositionDiffractionSamples
+from framework.dataset import take
 from framework.errors import UserError, placed
 from framework.objective import FloatArray, Measured, Objective
 from framework.pareto import hypervolume
@@ -131,7 +132,7 @@ class Latent(Objective):
                 f"encoder: {type(space.encoder).__name__} decodes nothing, and proposals are "
                 "decoded; take composition_vae or concatenated_vae"
             )
-        shown = space.representation.transform(space.materials.isel(material=slice(0)))
+        shown = space.representation.transform(take(space.materials, [0]))
         if not isinstance(shown, CompositionSamples | CompositionDiffractionSamples):
             raise UserError(
                 f"encoder: what {type(space.encoder).__name__} decodes holds no composition; take "
