@@ -26,7 +26,7 @@ WIDE_GAP = {"properties": {"band_gap": "maximise", "formation_energy": "minimise
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, blank_figures):
     """A folder of results; the encoder is fitted in it once."""
     return tmp_path_factory.mktemp("latent") / "runs"
 
@@ -225,9 +225,31 @@ class TestRefused:
         assert len(str(refused.value).splitlines()) == 1
 
 
+def test_proposals_are_drawn_on_the_true_values_of_real_materials(runs):
+    objective = latent(runs)
+    rows = [
+        {"sampler": "tpe", **dict(zip(objective.names, found.values, strict=True)), **found.told}
+        for found in drawn(objective, 12)
+    ]
+    (figure,) = objective.figures(pd.DataFrame(rows), None).values()
+    (axes,) = figure.axes
+    real, proposed, nearest = (np.asarray(each.get_offsets()) for each in axes.collections)
+    materials = objective.latent_space.materials
+    assert np.allclose(real[:, 1], materials["formation_energy"].values)
+    told = pd.DataFrame(rows).drop_duplicates("formula")
+    assert sorted(proposed[:, 0]) == pytest.approx(sorted(told["predicted band_gap"]))
+    (table,) = objective.tables(pd.DataFrame(rows)).values()
+    best = table[table["front"]]
+    assert sorted(nearest[:, 0]) == pytest.approx(sorted(best["true band_gap of nearest"]))
+    one = latent(runs, properties={"band_gap": 2.0})
+    assert list(one.figures(pd.DataFrame(rows).assign(**{"band_gap off 2": 1.0}), None)) == [
+        "proposals"
+    ]
+
+
 class TestTheCommand:
     @pytest.fixture(scope="class")
-    def searched(self, tmp_path_factory):
+    def searched(self, tmp_path_factory, blank_figures):
         """A search through the command line, twice; its constraints are hard to keep."""
         folder = tmp_path_factory.mktemp("search")
         content = {
