@@ -78,7 +78,9 @@ def learning_curves(cube: xr.Dataset, strategy: str) -> Figure:
         unit = f" ({units[name]})" if name in units else ""
         axes.set_ylabel(f"{spoken(kind)} of {name.replace('_', ' ')}{unit}")
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    # about 0.09 inches a letter, beside the line of the legend
+    columns = max(1, min(3, int(width / (0.6 + 0.09 * max(map(len, names))))))
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)
     title = f"split {strategy}, {first['cells'].iloc[0]}\nbands: 95 % interval of the mean"
     figure.suptitle(title, x=0.01, ha="left")
     return figure

@@ -101,7 +101,20 @@ def test_ridge_is_that_of_scikit_learn_on_standardised_vectors(drawn):
     own = Ridge().fit(vectors[:90], values[:90], groups[:90])
     other = make_pipeline(StandardScaler(), SklearnRidge(own.alpha_))
     other.fit(vectors[:90], values[:90])
-    np.testing.assert_allclose(own.predict(vectors[90:]), other.predict(vectors[90:]), rtol=1e-6)
+    inside = vectors[90:].clip(vectors[:90].min(axis=0), vectors[:90].max(axis=0))
+    np.testing.assert_allclose(own.predict(inside), other.predict(inside), rtol=1e-6)
+    assert np.array_equal(own.predict(vectors[90:]), own.predict(inside))
+
+
+def test_a_dimension_that_hardly_varies_carries_no_prediction_away():
+    """As the magnetic moment of a rare element among few labels."""
+    generator = np.random.default_rng(0)
+    vectors, values = generator.normal(size=(50, 3)), generator.normal(size=50)
+    vectors[:, 2] = 0.0
+    vectors[7, 2] = 1e-6
+    groups = np.array([str(i) for i in range(50)])
+    predicted = Ridge().fit(vectors, values, groups).predict(vectors + np.eye(3)[2])
+    assert np.ptp([*predicted, *values]) < 3 * np.ptp(values)
 
 
 def test_the_penalty_is_that_of_the_least_error_over_held_out_groups(drawn):
@@ -116,7 +129,8 @@ def test_the_penalty_is_that_of_the_least_error_over_held_out_groups(drawn):
         error = 0.0
         for held in (fold == i for i in range(4)):
             model = SklearnRidge(alpha).fit(points[~held], values[~held])
-            error += ((model.predict(points[held]) - values[held]) ** 2).sum()
+            inside = points[held].clip(points[~held].min(axis=0), points[~held].max(axis=0))
+            error += ((model.predict(inside) - values[held]) ** 2).sum()
         errors.append(error)
     assert own.alpha_ == Ridge.ALPHAS[np.argmin(errors)]
 

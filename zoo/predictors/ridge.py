@@ -13,6 +13,9 @@ from framework.space import Int
 class Ridge(Predictor):
     """The penalty of least squared error over held-out groups; then fitted on all that is given.
 
+    Each dimension is cut to the range of what was given: one that hardly varies there (a feature
+    of a rare element) would carry predictions away by orders of magnitude elsewhere.
+
     Args:
         folds: of the cross-validation; as many as there are groups where those are fewer.
     """
@@ -30,11 +33,13 @@ class Ridge(Predictor):
         spread[spread < 1e-9 * np.abs(vectors).max(axis=0).clip(1e-300)] = np.inf
         self.mean_, self.scale_ = vectors.mean(axis=0), spread
         points = (vectors - self.mean_) / self.scale_
+        self.low_, self.high_ = points.min(axis=0), points.max(axis=0)
         fold = self._fold(groups)
         error = np.zeros(len(self.ALPHAS))
         for held in (fold == each for each in np.unique(fold)):
             weights, constants = _path(points[~held], values[~held], self.ALPHAS)
-            error += ((points[held] @ weights.T + constants - values[held, None]) ** 2).sum(axis=0)
+            inside = points[held].clip(points[~held].min(axis=0), points[~held].max(axis=0))
+            error += ((inside @ weights.T + constants - values[held, None]) ** 2).sum(axis=0)
         # of equal errors the strongest penalty
         self.alpha_ = self.ALPHAS[::-1][np.argmin(error[::-1])]
         weights, constants = _path(points, values, np.array([self.alpha_]))
@@ -43,7 +48,7 @@ class Ridge(Predictor):
 
     def predict(self, vectors: np.ndarray) -> np.ndarray:
         points = (np.asarray(vectors, np.float64) - self.mean_) / self.scale_
-        return points @ self.weights_ + self.constant_
+        return points.clip(self.low_, self.high_) @ self.weights_ + self.constant_
 
     def _fold(self, groups: np.ndarray) -> np.ndarray:
         """The fold (n,) of every sample: whole groups, drawn at random."""
