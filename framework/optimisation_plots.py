@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ COLUMNS = 4
 """Panels side by side, at most."""
 LEAST_GAP = 1e-6
 """What is nearer to the optimum is drawn here, on a logarithmic axis."""
+LABEL = 30
+"""Letters of an axis's name in a line."""
 SHORT = 30
 """A logarithmic axis over less than this factor has its numbers written out."""
 DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1)))
@@ -66,7 +69,8 @@ def convergence_figure(results: xr.Dataset) -> Figure:
         _curves(axes, curves)
         axes.set_title(str(title), loc="left", fontsize=11)
         axes.set_xlabel("evaluations")
-        axes.set_ylabel(f"gap to the least {quantity}" if gap else f"best {quantity}")
+        told = f"gap to the least {quantity}" if gap else f"best {quantity}"
+        axes.set_ylabel(fill(told, LABEL))
     _legend(figure, panels[0])
     return figure
 
