@@ -90,13 +90,9 @@ class Materials(PoolObjective):
             materials["formula"].values.astype(str)[held][kept],
             [f"axis {i}" for i in range(1, points.shape[1] + 1)],
         )
-        self.run = space.run
         self.summary = (
             f"{len(kept):,} held-out materials of {materials.attrs['name']} along "
             f"{points.shape[1]} axes of {type(space.encoder).__name__}'s latent space (run "
             f"{space.run})"
         )
         self.attrs = materials.attrs
-
-    def content(self) -> dict[str, Any]:
-        return {**super().content(), "run": self.run}
