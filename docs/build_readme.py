@@ -66,6 +66,14 @@ TABLES = {
             "crystal_system/all/accuracy": "crystal system",
         },
     ),
+    "gaps": (
+        "band_gap",
+        {
+            "band_gap/all/auroc": "band gap > 0, AUROC",
+            "band_gap/all/accuracy": "accuracy",
+            "band_gap/all/f1": "F1",
+        },
+    ),
     "stability": (
         "stability",
         {
