@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Optimised:
         told = own.columns[own.notna().any() | own.columns.isin(named)]
         return own[told].reset_index(drop=True)
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """What the objectives make of them, by the name of the file."""
         return {

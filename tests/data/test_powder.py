@@ -12,6 +12,7 @@ from data.crystals import Crystals
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import ATOMIC_NUMBERS
 from data.powder import CU_KA, Scan, patterns, peaks
+from data.symmetry import CRYSTAL_SYSTEMS
 from framework.errors import UserError
 from tests.data.cifs import CSCL, NACL
 
@@ -20,15 +21,6 @@ DIAMOND = tuple(
     for d in (0.0, 0.25)
     for x, y, z in ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0))
 )
-SYSTEMS = {  # crystal systems by their first and last space group, International Tables A
-    "triclinic": (1, 2),
-    "monoclinic": (3, 15),
-    "orthorhombic": (16, 74),
-    "tetragonal": (75, 142),
-    "trigonal": (143, 167),
-    "hexagonal": (168, 194),
-    "cubic": (195, 230),
-}
 
 
 def cell(sites, lattice):
@@ -126,7 +118,7 @@ def test_peaks_are_those_of_pymatgen_in_all_seven_crystal_systems(embedded, crys
     rng = np.random.default_rng(0)
     groups, sizes = embedded["space_group"].values, embedded["n_sites"].values
     index = []
-    for low, high in SYSTEMS.values():
+    for low, high in CRYSTAL_SYSTEMS.values():
         system = np.flatnonzero((groups >= low) & (groups <= high))
         small = system[sizes[system] <= 16]
         index += [*rng.choice(small, 40, replace=False), *rng.choice(system, 4, replace=False)]

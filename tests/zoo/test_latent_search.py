@@ -4,6 +4,7 @@ import itertools
 import json
 import pickle
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -56,12 +57,22 @@ class TestTheSpace:
 
     def test_under_the_density_prior_even_draws_are_draws_of_the_fitted_gaussian(self, runs):
         objective = latent(runs)
-        at = [[m.told["distance"]] for m in drawn(objective, 3)]
-        assert np.isfinite(at).all()
-        middle = dict.fromkeys(objective.space, 0.5)
-        mean = objective.latent_space.latents[objective.latent_space.split.train].mean(axis=0)
-        told = objective.decoded(mean)[0]
-        assert objective.measure(middle).told["formula"] == told
+        space = objective.latent_space
+        asked = []
+
+        def decoded(self, latent):
+            asked.append(latent)
+            return "NaCl", atomic_fractions(["NaCl"])[0], space.latents[0]
+
+        with patch.object(LATENT, "decoded", decoded):
+            list(drawn(objective, 400))
+            objective.measure(dict.fromkeys(objective.space, 0.5))
+        train = space.latents[space.split.train]
+        assert np.allclose(asked.pop(), train.mean(axis=0))
+        n = len(objective.space)
+        along = space.along_axes(np.array(asked), n)
+        assert along.std(axis=0) == pytest.approx(space.spread(n), rel=0.15)
+        assert np.abs(np.corrcoef(along, rowvar=False) - np.eye(n)).max() < 0.2
 
     def test_a_uniform_prior_is_bounded_by_the_training_part(self, runs):
         objective = latent(runs, prior="uniform", axes=3)
