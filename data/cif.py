@@ -22,8 +22,8 @@ from data import crystals
 from data.cache import cached, digest
 from data.crystals import Cell, Crystals
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS, nearest_elements
-from framework.errors import UserError, read_text
-from framework.progress import shown
+from framework.base.errors import UserError, read_text
+from framework.base.progress import shown
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

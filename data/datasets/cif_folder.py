@@ -11,8 +11,8 @@ import xarray as xr
 from data.cif import Cif, read_cifs
 from data.crystals import Crystals
 from data.table import Table, has_column, read_materials, read_table
-from framework.dataset import UnusableRow, data_set, refuse_unusable
-from framework.errors import UserError, read_text
+from framework.base.errors import UserError, read_text
+from framework.contracts.dataset import UnusableRow, data_set, refuse_unusable
 
 PROPERTIES = "properties.csv"
 
