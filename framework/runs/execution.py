@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import xarray as xr
 
 from framework.runs.components import built, represented
 from framework.audit.audit import audit
 from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError
+from framework.base.versions import versions
 from framework.runs.plan import Run, divided
 from framework.contracts.representation import Samples
 from framework.contracts.split import PARTS, Split
@@ -79,7 +80,8 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
     cell.attrs["versions"] = json.dumps(versions())
 
     folder = run.folder(runs)
-    scratch = folder.with_name(f".{run.digest}.{os.getpid()}")
+    remove_abandoned(runs)
+    scratch = folder.with_name(f".{run.digest}.{socket.gethostname()}.{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
@@ -103,6 +105,14 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
     return folder
 
 
+def remove_abandoned(runs: Path) -> None:
+    """Delete what killed processes of this machine left of runs that they had not finished."""
+    for scratch in (runs / "cells").glob(f".*.{socket.gethostname()}.*"):
+        pid = scratch.name.rpartition(".")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
 def read_cell(folder: Path) -> xr.Dataset:
     """The results of a finished run, in memory.
 
@@ -117,16 +127,6 @@ def read_cell(folder: Path) -> xr.Dataset:
             f"{folder / 'cell.nc'}: cannot be read ({error}); delete the folder {folder} and run "
             "the benchmark again"
         ) from None
-
-
-def versions() -> dict[str, str]:
-    """What else decides numbers to the last bit: the interpreter, the libraries, the processor."""
-    names = ("phasezoo", "numpy", "scipy", "scikit-learn", "torch", "pytorch-lightning", "xarray")
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in names},
-    }
 
 
 def ranked(names: np.ndarray, scores: np.ndarray) -> Any:

@@ -7,12 +7,9 @@ the same candidates of a pool; so their differences are paired.
 
 from __future__ import annotations
 
-import multiprocessing
-import queue
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,8 @@ from framework.base.files import require_writable
 from framework.base.progress import new_bars
 from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective
-from framework.execution.start import context
+from framework.execution.choice import executor_for
+from framework.execution.executor import Failure, Progress
 from framework.search import optimisation_results
 from framework.search.optimisation_plan import Search, Searches, prepare
 from framework.search.optimisation_results import Optimised
@@ -42,6 +40,7 @@ def optimise(
     *,
     data: str | Path | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     track: bool = True,
     progress: bool = True,
     where: str = "",
@@ -52,6 +51,7 @@ def optimise(
         runs: the folder of all results.
         data: a file or a data set, in place of what the objectives name.
         workers: processes; results do not depend on their number.
+        scheduler: address of a Dask scheduler, whose workers search in their place.
         track: log to MLflow.
         progress: show a bar on standard error.
         where: the file that messages name.
@@ -66,7 +66,7 @@ def optimise(
         from framework.tracking import optimisation as optimisation_tracking
 
         tracking.require_store(runs)
-    computed = _work_through(planned, workers, progress)
+    computed = _work_through(planned, runs, workers, scheduler, progress)
     done = Optimised(planned, *_collected(planned), computed)
     with alone(planned.folder):
         if not optimisation_results.stands(done.results, planned.folder):
@@ -106,42 +106,74 @@ class _Evaluated:
         return found.values
 
 
-def _work_through(planned: Searches, workers: int, progress: bool) -> int:
-    """Make what is missing of all searches; how many evaluations that were."""
-    stood = [_n_ended(search) for search in planned.searches]
-    missing = [s.study.slots - n for s, n in zip(planned.searches, stood, strict=True)]
-    left = [search for search, n in zip(planned.searches, missing, strict=True) if n]
+def _work_through(
+    planned: Searches, runs: Path, workers: int, scheduler: str | None, progress: bool
+) -> int:
+    """Make what is missing of all searches; how many evaluations that were.
+
+    Raises:
+        UserError: searches could not go on, or their process died, and the others are over;
+            finished evaluations are kept.
+    """
+    reused = [_n_ended(search) for search in planned.searches]
+    missing = [s.study.slots - n for s, n in zip(planned.searches, reused, strict=True)]
+    left = {s.study.name: (s, n) for s, n in zip(planned.searches, missing, strict=True) if n}
+    executor = executor_for(workers, scheduler, runs, len(left))
+    made = dict.fromkeys(left, 0)
+    failures: dict[str, Failure] = {}
     with new_bars(progress) as bars:
-        total = sum(stood) + sum(missing)
-        bar = bars.add_task("evaluations", total=total, completed=sum(stood))
-        compute = _side_by_side if workers > 1 and len(left) > 1 else _one_by_one
-        compute(planned, left, workers, lambda n: bars.advance(bar, n))
+        bar = bars.add_task("evaluations", total=sum(reused) + sum(missing), completed=sum(reused))
+
+        def report(search: Search, done: int, _: int) -> None:
+            made[search.study.name] = done
+            bars.update(bar, completed=sum(reused) + sum(made.values()))
+
+        pieces = [search for search, _ in left.values()]
+        with closing(executor.run(_Searching(planned.objectives), pieces, report)) as ending:
+            for search, outcome in ending:
+                if outcome.failure is not None:
+                    failures[search.study.name] = outcome.failure
+    if failures:
+        raise UserError(_told(failures, len(left), runs))
     return sum(missing)
 
 
+def _told(failures: Mapping[str, Failure], of: int, runs: Path) -> str:
+    causes = [
+        f"{name}: {failure.kept(runs / 'failures' / (name.replace('/', ' ') + '.txt'))}"
+        for name, failure in failures.items()
+    ]
+    return (
+        f"{len(failures)} of {of} searches failed:\n  " + "\n  ".join(causes) + "\n"
+        "finished evaluations are kept. Run the same command to continue."
+    )
+
+
 def _n_ended(search: Search) -> int:
-    """Evaluations that stand already; of more than are wanted, the wanted ones."""
+    """Evaluations that are reused; of more than are wanted, the wanted ones."""
     if not Path(search.study.storage).exists():
         return 0
     with usable(search.study.storage):
         return min(len(ended(open_study(search.study))), search.study.slots)
 
 
-Advance = Callable[[int], None]
-"""Told how many evaluations have been made."""
+@dataclass(frozen=True)
+class _Searching:
+    """What is done with a search, wherever that is: what is missing of it. Only one process works
+    on it at a time: its trials follow one from the other."""
 
+    objectives: Mapping[str, Objective]
 
-def _one_by_one(planned: Searches, left: list[Search], _: int, advance: Advance) -> None:
-    for search in left:
-        _search(search, planned.objectives[search.objective], advance)
-
-
-def _search(search: Search, objective: Objective, advance: Advance) -> None:
-    """Make what is missing of one search. Only one process works on it at a time: its trials
-    follow one from the other."""
-    search.folder.mkdir(parents=True, exist_ok=True)
-    with alone(search.folder), _one_thread(search.sampler):
-        work(search.study, _Evaluated(objective), after=lambda *_: advance(1))
+    def __call__(self, search: Search, progress: Progress) -> None:
+        made = itertools.count(1)
+        objective = _Evaluated(self.objectives[search.objective])
+        search.folder.mkdir(parents=True, exist_ok=True)
+        with alone(search.folder), _one_thread(search.sampler):
+            work(
+                search.study,
+                objective,
+                after=lambda *_: progress(next(made), search.study.slots),
+            )
 
 
 @contextmanager
@@ -155,46 +187,6 @@ def _one_thread(sampler: str) -> Iterator[None]:
 
             stack.enter_context(one_thread())
         yield
-
-
-_made: Any = None
-
-
-def _join(made: Any) -> None:
-    global _made
-    _made = made
-
-
-def _worker(search: Search, objective: Objective) -> None:
-    if (command := multiprocessing.parent_process()) is None or command.is_alive():
-        _search(search, objective, _made.put)
-
-
-def _side_by_side(planned: Searches, left: list[Search], workers: int, advance: Advance) -> None:
-    """Searches side by side, each by one process.
-
-    Raises:
-        UserError: a search could not go on, or a process died; finished evaluations stand.
-    """
-    start = context()
-    made = start.Queue()
-    pool = ProcessPoolExecutor(min(workers, len(left)), start, _join, (made,))
-    try:
-        open_ = {pool.submit(_worker, one, planned.objectives[one.objective]) for one in left}
-        while open_:
-            done, open_ = wait(open_, timeout=0.1, return_when=FIRST_COMPLETED)
-            with suppress(queue.Empty):
-                while True:
-                    advance(made.get_nowait())
-            for future in done:
-                future.result()
-    except BrokenProcessPool:
-        raise UserError(
-            "a worker process died (killed, or out of memory); finished evaluations stand, the "
-            "same command goes on"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:

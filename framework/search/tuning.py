@@ -27,6 +27,7 @@ from framework.config.schema import Component
 from framework.config.strict_yaml import write_yaml
 from framework.config.tuning import Tuning
 from framework.contracts.task import Fit
+from framework.execution.choice import executor_for
 from framework.metrics.names import higher_is_better
 from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved
@@ -121,6 +122,7 @@ def tune(
     encoder: str | None = None,
     trials: int | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     storage: str | None = None,
     timeout: float | None = None,
     track: bool = True,
@@ -134,6 +136,7 @@ def tune(
         encoder: name or label of the encoder to tune, in place of the experiment's choice.
         trials: finished trials in total, in place of the experiment's number.
         workers: processes; several machines may work on one storage.
+        scheduler: address of a Dask scheduler, whose workers try settings in their place.
         storage: an SQLAlchemy URL (``sqlite:///study.db``, ``postgresql://...``); a journal in
             the folder of results where none is given.
         timeout: seconds after which no new trial is begun; the same call goes on later.
@@ -144,6 +147,7 @@ def tune(
         UserError: the search cannot be run as it is, or the study stands with other settings.
     """
     search = prepare(experiment, runs, encoder=encoder, trials=trials, storage=storage, where=where)
+    executor = executor_for(workers, scheduler, runs)
     require_writable(search.folder)
     log = None
     if track:
@@ -162,13 +166,15 @@ def tune(
                 search.study,
                 _Objective(search),
                 study,
-                workers=workers,
+                executor,
                 deadline=deadline,
                 look=None if log is None else log.log_ended,
                 progress=progress,
             )
         with alone(search.folder):  # of several commands the first scores, the others find it
-            return _concluded(search, study, runs, log, register, workers, progress, where)
+            return _concluded(
+                search, study, runs, log, register, workers, scheduler, progress, where
+            )
 
 
 def _concluded(
@@ -178,6 +184,7 @@ def _concluded(
     log: StudyLog | None,
     register: str | None,
     workers: int,
+    scheduler: str | None,
     progress: bool,
     where: str,
 ) -> Tuned:
@@ -197,6 +204,7 @@ def _concluded(
             final(search, tuned.best),
             runs,
             workers=workers,
+            scheduler=scheduler,
             track=log is not None,
             progress=progress,
             where=where,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from framework.base.databases import _parts, shown
 from framework.base.errors import UserError
+from framework.base.interruption import Interrupted
 from framework.tracking.store import QUIET, require_something_tracked, store_uri
 
 HOST = "127.0.0.1"
@@ -53,7 +54,7 @@ def serve_ui(runs: Path, port: int = 5000) -> int:
     before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         return server.wait()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         server.terminate()
         return server.wait()
     finally:

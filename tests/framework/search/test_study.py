@@ -12,6 +12,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from framework.base.errors import UserError
+from framework.execution.here import Here
+from framework.execution.processes import Processes
 from framework.search.ownership import STALE, is_mine, lives, owner
 from framework.search.sampling import given_up, slots
 from framework.search.storage import usable
@@ -243,7 +245,7 @@ class TestWorkers:
             plan,
             DiesOnce(tmp_path, 4),
             study,
-            workers=4,
+            Processes(4),
             look=lambda s: looks.append(len(ended(s))),
         )
         assert [place for place, *_ in sequence(plan)] == list(range(12))
@@ -265,8 +267,8 @@ class TestWorkers:
     def test_where_all_die_the_command_says_so_and_does_not_hang(self, tmp_path):
         plan = planned(tmp_path, trials=3)
         with pytest.raises(UserError, match=r"all 2 workers died \(exit codes \[-9, -9\]"):
-            work_through(plan, dies, open_study(plan), workers=2)
-        work_through(plan, curve, open_study(plan), workers=1)
+            work_through(plan, dies, open_study(plan), Processes(2))
+        work_through(plan, curve, open_study(plan), Here())
         assert len(sequence(plan)) == 3
 
     def test_the_last_trial_of_another_command_is_waited_for(self, tmp_path):
@@ -276,7 +278,7 @@ class TestWorkers:
         study = open_study(plan)
         while not study.trials:
             time.sleep(0.02)
-        work_through(plan, curve, study, workers=1)
+        work_through(plan, curve, study, Here())
         slow.join(30)
         assert [place for place, *_ in sequence(plan)] == [0, 1, 2]
         commands = {trial.user_attrs["owner"]["pid"] for trial in study.trials}
@@ -305,7 +307,7 @@ class TestWorkers:
             pytest.raises(UserError, match=r"study storage .* cannot be used"),
             usable(plan.storage),
         ):
-            work_through(plan, curve, study, workers=2)
+            work_through(plan, curve, study, Processes(2))
         (tmp_path / "study.journal").rmdir()
         (tmp_path / "away").rename(tmp_path / "study.journal")
         work(plan, curve)
@@ -324,7 +326,7 @@ def _command(plan, folder):
         if len(ended(study)) >= 2:
             os.kill(os.getpid(), 9)
 
-    work_through(plan, _slow, open_study(plan), workers=2, look=look)
+    work_through(plan, _slow, open_study(plan), Processes(2), look=look)
 
 
 def test_a_death_is_no_failure_of_the_trial(tmp_path):
