@@ -20,6 +20,7 @@ from framework.runs.components import built, represented
 from framework.audit.audit import audit
 from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError
+from framework.base.threads import single_threaded
 from framework.base.versions import versions
 from framework.runs.plan import Run, divided
 from framework.contracts.representation import Samples
@@ -34,6 +35,7 @@ LATENT_CANDIDATES = 3000
 Progress = Callable[[int, int], None]
 
 
+@single_threaded()
 def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     """Fit the encoder of a run on its training part.
 
@@ -53,6 +55,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     return replace(begun, seconds=time.perf_counter() - started)
 
 
+@single_threaded()
 def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
     """Fit, score and evaluate one run; its folder appears when all of it is written."""
     from framework.figures import latent as latent_plots

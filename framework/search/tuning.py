@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from framework.base.errors import UserError, nearest, placed
 from framework.base.files import require_writable, whole
+from framework.base.threads import single_threaded
 from framework.benchmark.benchmark import Outcome, benchmark
 from framework.benchmark.leaderboard import difference, leaderboard, to_markdown
 from framework.config.experiment import Experiment
@@ -321,6 +322,7 @@ def trial_run(search: Search, params: Mapping[str, Any]) -> Run:
     return replace(search.base, settings=_with(search.base.settings, meant(params)))
 
 
+@single_threaded()
 def values_of(run: Run, watch: Callable[[Fit], Progress] | None = None) -> dict[str, float]:
     """Fit one setting; every metric on validation, and seconds_fit. The hold-out is not scored."""
     done = fit(run, watch)

@@ -257,7 +257,7 @@ class TestWorkers:
         holder = dict(ended(study))[lost[0]]
         assert holder.user_attrs["owner"]["pid"] != lost[1]
         workers = Counter(trial.user_attrs["owner"]["pid"] for _, trial in ended(study))
-        assert len(workers) == 3, workers
+        assert len(workers) >= 3, workers  # another began in the place of the one that was killed
         assert lost[1] not in workers
         assert all(is_mine(trial.user_attrs["owner"]) for trial in study.trials)
         assert os.getpid() not in workers
@@ -266,7 +266,7 @@ class TestWorkers:
 
     def test_where_all_die_the_command_says_so_and_does_not_hang(self, tmp_path):
         plan = planned(tmp_path, trials=3)
-        with pytest.raises(UserError, match=r"all 2 workers died \(exit codes \[-9, -9\]"):
+        with pytest.raises(UserError, match="no trial ended in between: its worker process died"):
             work_through(plan, dies, open_study(plan), Processes(2))
         work_through(plan, curve, open_study(plan), Here())
         assert len(sequence(plan)) == 3
