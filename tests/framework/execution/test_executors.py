@@ -99,8 +99,7 @@ def _hand_out(folder):
 
 
 def test_workers_of_a_killed_process_end_with_it(tmp_path):
-    starter = multiprocessing.get_context("spawn")
-    main = starter.Process(target=_hand_out, args=(tmp_path,))
+    main = multiprocessing.get_context("forkserver").Process(target=_hand_out, args=(tmp_path,))
     main.start()
     pieces = [tmp_path / f"sleep {number}" for number in range(2)]
     give_up = time.monotonic() + 60
