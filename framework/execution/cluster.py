@@ -13,6 +13,7 @@ import itertools
 import logging
 import pickle
 import queue
+import re
 import tempfile
 import threading
 import time
@@ -41,6 +42,8 @@ from framework.execution.executor import (
 from framework.registry.registry import ROOT
 from framework.registry.source_code import code_digest
 
+ADDRESS = r"((tcp|tls|ws|wss|ucx)://)?(\[[\da-fA-F:]+\]|[\w.-]+):\d+"
+"""Of a scheduler. Dask leaves threads behind when it finds an address wrong itself."""
 ANSWER = 10
 """Seconds within which a scheduler answers, and has a worker."""
 LOOK = 2.0
@@ -125,8 +128,13 @@ def _connected(address: str) -> Iterator[Any]:
     """A client of the scheduler.
 
     Raises:
-        UserError: Dask is not installed, or no scheduler answers at the address.
+        UserError: the address is not valid, Dask is not installed, or no scheduler answers.
     """
+    if not re.fullmatch(ADDRESS, address):
+        raise UserError(
+            f"--scheduler {address}: is not a valid address; give the one that `dask scheduler` "
+            "prints, for instance tcp://10.0.0.1:8786"
+        )
     try:
         from distributed import Client
     except ImportError:

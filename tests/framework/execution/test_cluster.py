@@ -154,9 +154,13 @@ class TestRefusals:
         assert said.message.startswith(
             "--scheduler tcp://127.0.0.1:9: no Dask scheduler answers there ("
         )
-        for address in ("", "nonsense", "tcp://no.such.host.invalid:8786", "ftp://a:1"):
-            with pytest.raises(UserError, match="no Dask scheduler answers there"):
-                outcomes(Cluster(address, desk), print, [0])
+        with pytest.raises(UserError, match="no Dask scheduler answers there"):
+            outcomes(Cluster("tcp://no.such.host.invalid:8786", desk), print, [0])
+
+    @pytest.mark.parametrize("address", ["", "nonsense", "ftp://a:1", "tcp://a", "a:b", "tcp://:1"])
+    def test_what_is_not_an_address(self, desk, address):
+        with pytest.raises(UserError, match=r"is not a valid address; .* tcp://10\.0\.0\.1:8786"):
+            outcomes(Cluster(address, desk), print, [0])
 
     def test_workers_of_another_kind(self, bare_scheduler, tmp_path, monkeypatch):
         executor = Cluster(bare_scheduler.address, tmp_path)
