@@ -28,8 +28,9 @@ class ServedModel(PythonModel):
         """Restore encoder and representation from the run's files."""
         self.saved = SavedRun.open(Path(context.artifacts["run"]))
 
-    def predict(
-        self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None
+    # of all hints this is one under which MLflow hands on whatever it was given, without a warning
+    def predict(  # type: ignore[override]
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[float]:
         """Plausibility of each text (n,), higher = more plausible.
 
