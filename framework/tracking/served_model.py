@@ -64,9 +64,7 @@ def _texts(given: Any) -> list[str]:
     texts = np.asarray(given, dtype=object).ravel().tolist()
     for place, text in enumerate(texts):
         if not isinstance(text, str):
-            raise UserError(
-                f"item {place} is {text!r}, not a text; give formulas or element sets"
-            )
+            raise UserError(f"item {place} is {text!r}, not a text; give formulas or element sets")
     return texts
 
 
