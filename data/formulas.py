@@ -4,6 +4,8 @@ Read are plain formulas (`Li3.3SnS3.3Cl0.7`), brackets (`Ca(OH)2`), fractions (`
 parts joined by a dot (`CuSO4.5H2O`, `3CaO·Al2O3`), and subscripts of Unicode, HTML and LaTeX.
 """
 
+# ruff: noqa: RUF001 - what people write for a minus sign
+
 from __future__ import annotations
 
 import math
@@ -16,6 +18,7 @@ _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]\d+)?"
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _PLAIN_PART = re.compile(rf"([A-Z][a-z]?)({_NUMBER})?", re.ASCII)
 _PLAIN_FORMULA = re.compile(f"(?:{_PLAIN_PART.pattern})+", re.ASCII)
+_WHOLE_AMOUNTS = re.compile(r"(?:[A-Z][a-z]?\d*(?: (?=[A-Z]))?)+", re.ASCII)
 _TOKEN = re.compile(
     rf"(?P<symbol>[A-Z][a-z]?)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<amount>\d+/\d+|{_NUMBER})",
     re.ASCII,
@@ -30,14 +33,14 @@ _TRANSLATED = str.maketrans(
 )
 _MARKUP = re.compile(r"</?sub>|\$|_(?=[\d{])")
 _BRACED = re.compile(r"(?<![A-Z(\[])\{([\d.]+)\}|(?<=[A-Za-z])\{([\d.]+)\}")
-_JOINTS = re.compile(r"\s*[·∙⋅•‧・*@]\s*|\s+\.\s*|\.\s+")  # noqa: RUF001
+_JOINTS = re.compile(r"\s*[·∙⋅•‧・*@]\s*|\s+\.\s*|\.\s+")
 
 _EXPONENT = re.compile(r"(?<=[\d.])[eE][+-]\d+")
 _REFUSED = tuple(
     (re.compile(pattern), reason)
     for pattern, reason in (
         (
-            r"[δΔ]|[-+±−–]\s*[\d.]*\s*[xyzdn](?![a-z])"  # noqa: RUF001
+            r"[δΔ]|[-+±−–]\s*[\d.]*\s*[xyzdn](?![a-z])"
             r"|(?<=[\d)\]·])[xyzn](?=[A-Z(\[]|$)|(?<=[A-Z])[xz](?=[A-Z(\[·]|$)"
             r"|(?<=[A-Z][a-z])[xyzn](?=[A-Z(\[·\d]|$)|^[xyzn](?=[A-Z(])",
             "a variable amount: write the number that it stands for",
@@ -51,9 +54,9 @@ _REFUSED = tuple(
         (
             r"\+$|\d*[+−](?=[A-Z(\d])|(?<=[\s\d])\d*[-−–]$|^[A-Z][a-z]?[-−–]$",
             "a charge: leave it out",
-        ),  # noqa: RUF001
-        (r"^(?:[α-ωa-z]|alpha|beta|gamma|delta)[-–]", "the name of a phase in front: leave it out"),  # noqa: RUF001
-        (r"[-−–—+]", "a hyphen or plus: join the parts of one material by '·'"),  # noqa: RUF001
+        ),
+        (r"^(?:[α-ωa-z]|alpha|beta|gamma|delta)[-–]", "the name of a phase in front: leave it out"),
+        (r"[-−–—+]", "a hyphen or plus: join the parts of one material by '·'"),
         (
             r"^[A-Za-z]?[a-z]{3,}|[a-z]{3,}|\s[a-z]{2,}|\([a-z]+\)",
             "words: write symbols and amounts",
@@ -66,7 +69,8 @@ _REFUSED = tuple(
 _WATER = re.compile(r"(?:H2O|\(H2O\)|\[H2O\])(?=\.|$)")
 _MOLECULE = re.compile(r"(?:NH3|CH3OH|C2H5OH|C2H6O|HF|HCl|CO2|H2O2)(?=\.|$)")
 _MOST_WATER = 24
-_ANION_FORMERS = frozenset("B C N O F Si P S Cl As Se Br Te I".split())
+_NONMETALS = "B C N O F Si P S Cl As Se Br Te I"
+_ANION_FORMERS = frozenset(_NONMETALS.split())
 
 
 def parse_formula(formula: str) -> dict[str, float]:
@@ -85,7 +89,9 @@ def parse_formula(formula: str) -> dict[str, float]:
     """
     amounts: dict[str, float] = {}
     try:
-        if _PLAIN_FORMULA.fullmatch(formula) and len(_at_full_stops(formula)) == 1:
+        if _WHOLE_AMOUNTS.fullmatch(formula) or (
+            _PLAIN_FORMULA.fullmatch(formula) and len(_at_full_stops(formula)) == 1
+        ):
             for symbol, amount in _PLAIN_PART.findall(formula):
                 amounts[symbol] = amounts.get(symbol, 0.0) + float(amount or 1)
         else:

@@ -1,27 +1,82 @@
-"""A file of yours: formulas where it has a column `formula`, element sets otherwise."""
+"""A file of yours: crystal structures, formulas or element sets, by what it holds."""
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import xarray as xr
 
-from data.datasets.element_set_list import element_set_list
+from data.columns import column_of_formulas, require_formula_column
+from data.datasets.element_set_list import COLUMNS, element_set_list, is_list
 from data.datasets.formula_csv import formula_csv
-from data.table import read_lines
+from data.table_files import is_text, read_header, read_table
+from data.text_files import read_lines
+from framework.errors import UserError
+
+_PURPOSE = "a data set: a table with a column 'formula', a list of element sets, or CIF files"
+_CIF = "cif"
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
-def file(path: str | Path, strict: bool = False) -> xr.Dataset:
-    """The materials of a file, by the reader that its header asks for.
+def file(
+    path: str | Path,
+    strict: bool = False,
+    formula_column: str = "",
+    properties: Sequence[str] | None = None,
+    time: str = "",
+) -> xr.Dataset:
+    """The materials of a file, by the reader that its content asks for.
+
+    A folder or an archive of CIF files is read by `cif_folder`, a table with a column `cif` by
+    `crystal_csv`, one with a column of formulas by `formula_csv`, all else by `element_set_list`.
 
     Args:
-        path: the file; see the data sets `formula_csv` and `element_set_list`.
-        strict: an unusable row is an error.
+        path: the file; see those data sets.
+        strict: an unusable row is an error, and so is a column of numbers that is not used.
+        formula_column: the column that holds the formulas, if its name does not say so.
+        properties: the columns to read; None for every column in which most cells are numbers.
+        time: the column that gives the order of entry, such as a year.
 
     Raises:
-        UserError: the file cannot be read, or no row is usable.
+        UserError: the file cannot be read, a column is not there, or no row is usable.
     """
-    lines = read_lines(path, "a data set: CSV with a column 'formula', or element sets")
-    header = next((line for line in lines if line.strip() and line[0] != "#"), "")
-    cells = [cell.strip().strip('"').lower() for cell in header.replace(";", ",").split(",")]
-    return (formula_csv if "formula" in cells else element_set_list)(path, strict=strict)
+    path = Path(path)
+    if path.is_dir() or _is_archive_of_cifs(path):
+        from data.datasets.cif_folder import cif_folder
+
+        return cif_folder(path, strict, properties=properties, time=time)
+    header = () if is_text(path) and is_list(read_lines(path, _PURPOSE)) else _header(path)
+    if formula_column or (column_of_formulas(header) and _CIF not in header):
+        return formula_csv(path, strict, formula_column, properties, time)
+    if _CIF in header:
+        from data.datasets.crystal_csv import crystal_csv
+
+        return crystal_csv(path, strict, properties=properties, time=time)
+    if time:
+        raise UserError(f"{path}: element sets have no time; leave out '{time}'")
+    if len(header) > 1 and not set(header) & set(COLUMNS):
+        require_formula_column(read_table(path, _PURPOSE))  # refuses, and suggests a column
+    return element_set_list(path, strict, properties)
+
+
+def _header(path: Path) -> tuple[str, ...]:
+    header = read_header(path, _PURPOSE)
+    return header if _CIF in header or len(header) > 1 or column_of_formulas(header) else ()
+
+
+def _is_archive_of_cifs(path: Path) -> bool:
+    """True for a zip or tar file (compressed or not) that holds a `.cif` file."""
+    if not path.is_file():
+        return False
+    names: Iterable[str] = ()
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    elif any(path.name.lower().endswith(end) for end in _TAR) and tarfile.is_tarfile(path):
+        with tarfile.open(path) as bundle:
+            names = (member.name for member in bundle)
+            return any(name.lower().endswith(".cif") for name in names)
+    return any(name.lower().endswith(".cif") for name in names)
