@@ -36,7 +36,7 @@ _TRUTHS = "true and false are read as 1 and 0"
 _TRUTH = {"true": 1.0, "false": 0.0}
 _LIKE_A_NUMBER = re.compile(r"(?:<=|>=|[<>≤≥~≈±+\-\u2212\u2013])?\s*[.,]?\d")
 _NOT_A_QUANTITY = re.compile(
-    r"10\.\d{4,9}/\S+|https?://\S+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\S+)?|\d{2,7}-\d{2}-\d"
+    r"10\.\d{4,9}/\S+|https?://\S+|\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[T ]\S+)?|\d{2,7}-\d{2}-\d"
 )
 """A DOI, an address, a date, a CAS number."""
 
@@ -85,13 +85,13 @@ class Uncertain(NotANumber):
     """Numbers that may mean two things."""
 
 
-def notation(cells: Sequence[str], unit: str = "", file_mark: str = "") -> Notation:
+def notation(cells: Sequence[str], unit: str = "", commas: bool = False) -> Notation:
     """The notation in which most of some cells are numbers.
 
     Args:
         cells: texts without blanks around; those that hold nothing do not count.
         unit: that the header states, "" for none.
-        file_mark: the decimal mark of the other columns, "" where they leave it open.
+        commas: other columns of the file have decimal commas, beyond doubt.
 
     Raises:
         Uncertain: the cells may mean two things, or have no unit in common.
@@ -100,12 +100,12 @@ def notation(cells: Sequence[str], unit: str = "", file_mark: str = "") -> Notat
     cells = [cell for cell in cells if cell and cell.lower() not in _MISSING]
     if cells and all(cell.lower() in _TRUTH for cell in cells):
         return Notation(notes=(_TRUTHS,))
-    if file_mark != COMMA and cells and all(map(_PLAIN.fullmatch, cells)):
+    if not commas and cells and all(map(_PLAIN.fullmatch, cells)):
         return Notation()
     read = [match for cell in cells if (match := _match(cell)) is not None]
     if 2 * len(read) <= len(cells):
         raise NotANumber("does not hold numbers")
-    mark = _mark([match["digits"] for match in read], file_mark)
+    mark = _mark([match["digits"] for match in read], commas)
     return Notation(mark, *_unit(read, unit, mark))
 
 
@@ -138,10 +138,10 @@ def number(text: str, written: Notation) -> Number:
     return Number(value, limit)
 
 
-def decimal_mark(cells: Sequence[str]) -> str:
-    """The decimal mark that some cells leave no doubt of; "" where they do, or use both."""
+def has_decimal_commas(cells: Sequence[str]) -> bool:
+    """True where some cells have a decimal comma beyond doubt, and none a decimal point."""
     marks = {mark for cell in cells if (match := _match(cell)) for mark in _only(match["digits"])}
-    return marks.pop() if len(marks) == 1 else ""
+    return marks == {COMMA}
 
 
 def begins_like_a_number(text: str) -> bool:
@@ -189,7 +189,7 @@ def _only(digits: str) -> set[str]:
     return {POINT} if comma is None else {COMMA}
 
 
-def _mark(digits: Sequence[str], file_mark: str) -> str:
+def _mark(digits: Sequence[str], comma_elsewhere: bool) -> str:
     """The decimal mark of a column.
 
     Raises:
@@ -200,17 +200,15 @@ def _mark(digits: Sequence[str], file_mark: str) -> str:
         raise Uncertain(f"has decimal points ('{marks[POINT]}') and commas ('{marks[COMMA]}')")
     if marks[POINT] or marks[COMMA]:
         return POINT if marks[POINT] else COMMA
-    commas = next((d for d in digits if "," in d), None)
-    points = next((d for d in digits if "." in d and _value(d, COMMA) is not None), None)
-    if commas and not file_mark:
-        point, comma = _value(commas, POINT), _value(commas, COMMA)
-        raise Uncertain(f"holds '{commas}', which may be {point} or {comma}")
-    if points and file_mark == COMMA:
-        point, comma = _value(points, POINT), _value(points, COMMA)
-        raise Uncertain(
-            f"holds '{points}', which may be {point}, or {comma} as other columns have decimal commas"
-        )
-    return file_mark if commas else POINT
+    commas = any("," in d for d in digits)
+    if commas and comma_elsewhere:
+        return COMMA
+    if commas or comma_elsewhere:
+        for d in digits:
+            point, comma = _value(d, POINT), _value(d, COMMA)
+            if point and comma and float(point) != float(comma):
+                raise Uncertain(f"holds '{d}', which may be {point} or {comma}")
+    return POINT
 
 
 def _unit(read: Sequence[re.Match[str]], stated: str, mark: str) -> tuple[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from data.cell_numbers import (
     Uncertain,
     begins_like_a_number,
     day,
-    decimal_mark,
+    has_decimal_commas,
     notation,
     number,
 )
@@ -153,15 +153,14 @@ def columns_of(
     known = {materials, identifier, *wanted, *(each.column for each in unused)}
     others = [name for name in table.header if name not in known] if asked is None else []
     names = [name for name in table.header if name in {*others, *wanted} and name != time]
-    quantities, notes, marks = [], list(table.notes), _marks(table)
+    quantities, notes, commas = [], list(table.notes), _with_commas(table)
     for name in [*names, *([time] if time else [])]:
         cells = cells_of(table, name)
         slug, attrs = describe(name, table.header)
         unit = "" if attrs["units"] == "unknown" else attrs["units"]
-        others_mark = {mark for other, mark in marks.items() if other != name}
         try:
-            written = notation(cells, unit, others_mark.pop() if len(others_mark) == 1 else "")
-            if name not in wanted and 2 * len(cells) <= len(table.rows):
+            written = notation(cells, unit, commas=bool(commas - {name}))
+            if name not in wanted and 2 * len(cells) < len(table.rows):
                 blank = len(table.rows) - len(cells)
                 raise Uncertain(f"is blank in {blank} of {len(table.rows)} rows")
         except NotANumber as error:
@@ -243,13 +242,12 @@ def _are_dates(cells: Sequence[str]) -> bool:
         return False
 
 
-def _marks(table: Table) -> dict[str, str]:
-    """The decimal mark of each column that leaves no doubt; none where no number has a comma."""
+def _with_commas(table: Table) -> set[str]:
+    """The columns with decimal commas beyond doubt."""
     cells = (text for _, row in table.rows for text in row if "," in text)
     if not any(map(begins_like_a_number, cells)):
-        return {}
-    marks = {name: decimal_mark(cells_of(table, name)) for name in table.header if name}
-    return {name: mark for name, mark in marks.items() if mark}
+        return set()
+    return {name for name in table.header if name and has_decimal_commas(cells_of(table, name))}
 
 
 def _identifiers(table: Table, taken: set[str]) -> tuple[str, list[Unused]]:

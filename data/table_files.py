@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,14 @@ def _header_of(path: Path, rows: Iterator[Row], purpose: str) -> Row:
 
 
 def is_text(path: str | Path) -> bool:
-    """False for files whose names say that they hold a table and not lines: Excel, JSON."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    return not {*EXCEL, ".json", ".jsonl"} & set(suffixes)
+    """False for files that hold a table and not lines: Excel by its content, JSON by its name."""
+    path = Path(path)
+    if {".json", ".jsonl"} & {suffix.lower() for suffix in path.suffixes}:
+        return False
+    if path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" not in archive.namelist()
+    return path.suffix.lower() not in EXCEL
 
 
 def _rows(path: Path, purpose: str) -> tuple[Iterator[Row], tuple[str, ...]]:
@@ -104,13 +110,20 @@ def _of_csv(path: Path, lines: list[str]) -> Iterator[Row]:
     skipped += bool(stated)  # Excel's own way to state it
     delimiter = stated[1] if stated else _delimiter(lines[skipped:])
     reader = csv.reader((f"{line}\n" for line in lines[skipped:]), delimiter=delimiter)
-    line = skipped
+    start = line = skipped
     try:
         for row in reader:
             start, line = line + 1, skipped + reader.line_num
             yield start, tuple(cell.strip() for cell in row)
     except csv.Error as error:
         raise UserError(f"{path}: line {skipped + reader.line_num}: not CSV ({error})") from None
+    try:  # a quotation mark that is never closed takes the rest of the file into one cell
+        list(csv.reader(lines[start - 1 :], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise UserError(
+                f"{path}: line {start}: a quotation mark is opened and never closed"
+            ) from None
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -193,6 +206,8 @@ def _of_content(content: Any) -> tuple[list[Any], list[list[Any]]]:
         for name, values in content.items()
         if isinstance(values, dict | list)
     }
+    if not columns:
+        raise TypeError("it has no columns")
     keys = list(dict.fromkeys(key for values in columns.values() for key in values))
     return list(columns), [[values.get(key) for values in columns.values()] for key in keys]
 

@@ -91,7 +91,7 @@ def charge_balance(fractions: FloatArray) -> ChargeBalance:
     code = 4 * (present[:, columns] @ (1 << np.arange(len(columns)))) + setting
     order = np.argsort(code, kind="stable")
     groups, begins = np.unique(code[order], return_index=True)
-    for group, rows in zip(groups.tolist(), np.split(order, begins[1:]), strict=True):
+    for group, rows in zip(groups.tolist(), np.split(order, begins)[1:], strict=True):
         some, its = (
             fractions[rows],
             columns[[group >> (2 + j) & 1 > 0 for j in range(len(columns))]],
