@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.text_files import EXCEL, GUESSED, ZIP, lines_of, unpacked
+from data.text_files import EXCEL, GUESSED, WORKBOOK, ZIP, lines_of, unpacked
 from framework.errors import UserError
 
 _DELIMITERS = "\t;|,"
@@ -83,10 +83,11 @@ def is_text(path: str | Path) -> bool:
     path = Path(path)
     if {".json", ".jsonl"} & {suffix.lower() for suffix in path.suffixes}:
         return False
-    if path.is_file() and zipfile.is_zipfile(path):
+    try:
         with zipfile.ZipFile(path) as archive:
-            return "xl/workbook.xml" not in archive.namelist()
-    return path.suffix.lower() not in EXCEL
+            return WORKBOOK not in archive.namelist()
+    except (OSError, zipfile.BadZipFile):  # whoever reads it says what is wrong
+        return path.suffix.lower() not in EXCEL
 
 
 def _rows(path: Path, purpose: str) -> tuple[Iterator[Row], tuple[str, ...]]:

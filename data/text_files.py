@@ -15,6 +15,8 @@ from framework.errors import UserError, read_bytes
 
 ZIP = b"PK\x03\x04"
 EXCEL = (".xlsx", ".xlsm")
+WORKBOOK = "xl/workbook.xml"
+"""What the archive that an Excel file is holds."""
 GUESSED = "Windows-1252"
 
 _COMPRESSED = {
@@ -91,8 +93,6 @@ def unpacked(path: Path, purpose: str) -> bytes:
         raise UserError(f"{path}: an Excel file of the old kind; save it as .xlsx or CSV")
     if raw[:4] == ZIP or path.suffix.lower() in (".zip", *EXCEL):
         raw = _of_zip(path, raw)
-    if not raw.strip():
-        raise UserError(f"{path}: the file inside holds nothing but blanks ({purpose})")
     return raw
 
 
@@ -101,7 +101,7 @@ def _of_zip(path: Path, raw: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = [n for n in archive.namelist() if n[-1] != "/" and not n.startswith("__MACOSX")]
-            if "xl/workbook.xml" in names:
+            if WORKBOOK in names:
                 return raw
             if "content.xml" in names:
                 raise UserError(f"{path}: an OpenDocument file; save it as .xlsx or CSV")

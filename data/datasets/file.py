@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from data.datasets.element_set_list import COLUMNS, element_set_list, is_list
 from data.datasets.formula_csv import formula_csv
 from data.table_files import is_text, read_header, read_table
 from data.text_files import read_lines
-from framework.errors import UserError
+from framework.errors import UserError, readable_file
 
 _PURPOSE = "a data set: a table with a column 'formula', a list of element sets, or CIF files"
 _CIF = "cif"
@@ -44,7 +45,7 @@ def file(
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     path = Path(path)
-    if path.is_dir() or _is_archive_of_cifs(path):
+    if _holds_cifs(path):
         from data.datasets.cif_folder import cif_folder
 
         return cif_folder(path, strict, properties=properties, time=time)
@@ -67,16 +68,25 @@ def _header(path: Path) -> tuple[str, ...]:
     return header if _CIF in header or len(header) > 1 or column_of_formulas(header) else ()
 
 
-def _is_archive_of_cifs(path: Path) -> bool:
-    """True for a zip or tar file (compressed or not) that holds a `.cif` file."""
-    if not path.is_file():
-        return False
+def _holds_cifs(path: Path) -> bool:
+    """True for a folder, or a zip or tar file (compressed or not), that holds a `.cif` file.
+
+    Raises:
+        UserError: it cannot be read, or is a folder without one.
+    """
     names: Iterable[str] = ()
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    elif any(path.name.lower().endswith(end) for end in _TAR) and tarfile.is_tarfile(path):
-        with tarfile.open(path) as bundle:
-            names = (member.name for member in bundle)
-            return any(name.lower().endswith(".cif") for name in names)
-    return any(name.lower().endswith(".cif") for name in names)
+    try:
+        if path.is_dir():
+            names = [each.name for each in path.iterdir()]
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        elif path.name.lower().endswith(_TAR) and tarfile.is_tarfile(path):
+            with tarfile.open(path) as bundle:
+                names = bundle.getnames()
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError):
+        pass  # whoever reads it says what is wrong
+    holds = any(name.lower().endswith(".cif") for name in names)
+    if not holds:
+        readable_file(path, _PURPOSE)
+    return holds

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.datasets.oqmd_icsd import oqmd_icsd
@@ -54,6 +54,7 @@ def test_one_time_alone_is_refused(years, message):
         time(fields(years), seed=0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([1999.0, 2003.0, 2010.5, np.nan]), min_size=2, max_size=40),
     st.floats(0.01, 0.9),

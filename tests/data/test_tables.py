@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.candidates.listed import Listed
@@ -165,6 +165,7 @@ def test_other_columns_say_that_commas_are_decimal(tmp_path):
     assert "which may be 1.250 or 1250" in unused(formula_csv(path))["a"]["reason"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.decimals(-1e6, 1e6, places=2), min_size=2, max_size=8),
     st.sampled_from([(".", ""), (".", ","), (",", ""), (",", "."), (".", "'"), (",", "\u202f")]),
@@ -180,6 +181,7 @@ def test_what_is_read_is_what_was_written_or_it_is_refused(values, marks, unit):
     assert [number(text, form).value for text in texts] == [float(value) for value in values]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(alphabet="0123456789.,-eE' ", min_size=1, max_size=9), min_size=1, max_size=5)
 )
@@ -373,6 +375,8 @@ def test_the_delimiter_is_the_one_under_which_rows_agree(tmp_path):
     [
         ("x.zip", archive("a.csv", "b.csv"), r"an archive of 2 files \(a.csv, b.csv\)"),
         ("x.zip", b"no archive", "not a readable zip file"),
+        ("x.zip", archive("a.csv")[:-30], "not a readable zip file"),
+        ("x.tar.gz", gzip.compress(bytes(600)), "not a text file"),
         ("x.xlsx", b"no archive", "not a readable Excel file"),
         ("x.xls", b"\xd0\xcf\x11\xe0" + bytes(99), "an Excel file of the old kind"),
         ("x.csv.bz2", b"formula\nLiCl\n", "not a readable bzip2 file"),
@@ -439,6 +443,7 @@ def test_an_archive_of_cifs_is_handed_to_the_reader_of_crystals(tmp_path, monkey
 
     monkeypatch.setattr(reader, "cif_folder", lambda path, *_, **__: path.name)
     (tmp_path / "folder").mkdir()
+    written(tmp_path / "folder", "data_x", "x.CIF")
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as bundle:
         bundle.addfile(tarfile.TarInfo("a/b.cif"))
