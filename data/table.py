@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -90,29 +90,8 @@ def read_accounted(
         UserError: as `read_materials`.
     """
     columns = columns_of(table, column, properties, time)
-    at = table.header.index(column)
-    places = [table.header.index(each.column) for each in columns.quantities]
-    seen: dict[Hashable, int] = {}
-    used: list[tuple[tuple[str, ...], str, str, list[float], list[int]]] = []
-    unusable: list[UnusableRow] = []
-    for line, cells in table.rows:
-        try:
-            if len(cells) != len(table.header):
-                raise ValueError(f"{len(cells)} cells where the header has {len(table.header)}")
-            formula, element_set, identity = parse(cells[at])
-            row = [
-                _read(each, cells[i], censored and each.column != time)
-                for each, i in zip(columns.quantities, places, strict=True)
-            ]
-            values, limits = [value for value, _ in row], [limit for _, limit in row]
-            key = (identity, *values, *limits) if values_differ else identity
-            if key in seen:
-                raise ValueError(f"duplicate of line {seen[key]}")
-        except ValueError as error:
-            unusable.append(UnusableRow(line, str(error), ",".join(cells)))
-            continue
-        seen[key] = line
-        used.append((cells, formula, element_set, values, limits))
+    asked = [q.column != time and censored for q in columns.quantities]
+    used, unusable = _rows(table, table.header.index(column), parse, columns, asked, values_differ)
     if not used:
         first = unusable[0]
         raise UserError(
@@ -120,24 +99,71 @@ def read_accounted(
             f"line {first.line}: {first.reason}"
         )
     variables = {
-        "formula": ("material", np.array([formula for _, formula, *_ in used])),
-        "element_set": ("material", np.array([element_set for _, _, element_set, *_ in used])),
-    } | _variables(table, columns, [row[-2] for row in used], [row[-1] for row in used])
+        "formula": ("material", np.array([row.formula for row in used])),
+        "element_set": ("material", np.array([row.element_set for row in used])),
+    } | _variables(table, columns, used)
     if columns.identifier and "id" not in variables:
         i = table.header.index(columns.identifier)
-        variables["id"] = ("material", np.array([cells[i] for cells, *_ in used]))
-    account = as_attributes(columns) | {"rows_read": len(table.rows), "rows_used": len(used)}
-    lost = [
-        UnusableRow(table.header_line, str(each), each.column)
-        for each in columns.unused
-        if each.lost
-    ]
+        variables["id"] = ("material", np.array([row.cells[i] for row in used]))
     contents = {
         "variables": variables,
         "properties": tuple(q.slug for q in columns.quantities if q.column != time),
         "time": next((q.slug for q in columns.quantities if q.column == time), ""),
     }
+    lost = [
+        UnusableRow(table.header_line, str(each), each.column)
+        for each in columns.unused
+        if each.lost
+    ]
+    account = as_attributes(columns) | {"rows_read": len(table.rows), "rows_used": len(used)}
     return contents, lost + unusable, account
+
+
+class _Row(NamedTuple):
+    """A row that makes a material; `values` and `limits` are those of the quantities."""
+
+    cells: tuple[str, ...]
+    formula: str
+    element_set: str
+    values: tuple[float, ...]
+    limits: tuple[int, ...]
+
+
+def _rows(
+    table: Table,
+    at: int,
+    parse: Parse,
+    columns: Columns,
+    censored: Sequence[bool],
+    values_differ: bool,
+) -> tuple[list[_Row], list[UnusableRow]]:
+    """The rows that make a material, and the others with the reason.
+
+    Args:
+        at: the place of the column that `parse` reads.
+        censored: of each quantity, whether a limit is taken for a value.
+    """
+    places = [table.header.index(each.column) for each in columns.quantities]
+    quantities = list(zip(columns.quantities, places, censored, strict=True))
+    seen: dict[Hashable, int] = {}
+    used: list[_Row] = []
+    unusable: list[UnusableRow] = []
+    for line, cells in table.rows:
+        try:
+            if len(cells) != len(table.header):
+                raise ValueError(f"{len(cells)} cells where the header has {len(table.header)}")
+            formula, element_set, identity = parse(cells[at])
+            read = [_read(each, cells[i], asked) for each, i, asked in quantities]
+            key = (identity, *read) if values_differ else identity
+            if key in seen:
+                raise ValueError(f"duplicate of line {seen[key]}")
+        except ValueError as error:
+            unusable.append(UnusableRow(line, str(error), ",".join(cells)))
+            continue
+        seen[key] = line
+        values, limits = tuple(v for v, _ in read), tuple(limit for _, limit in read)
+        used.append(_Row(cells, formula, element_set, values, limits))
+    return used, unusable
 
 
 def refuse_left_out(
@@ -176,16 +202,15 @@ def _read(quantity: Quantity, cell: str, censored: bool) -> tuple[float, int]:
     return read.value, read.limit
 
 
-def _variables(
-    table: Table, columns: Columns, values: list[list[float]], limits: list[list[int]]
-) -> dict[str, Any]:
+def _variables(table: Table, columns: Columns, used: Sequence[_Row]) -> dict[str, Any]:
     """The variables of the quantities; of one with limits, also which side of them is meant.
 
     Raises:
         UserError: two columns would have one name.
     """
-    shape = (len(values), len(columns.quantities))
-    array, sides = np.array(values, float).reshape(shape), np.array(limits, np.int8).reshape(shape)
+    shape = (len(used), len(columns.quantities))
+    array = np.array([row.values for row in used], float).reshape(shape)
+    sides = np.array([row.limits for row in used], np.int8).reshape(shape)
     variables: dict[str, Any] = {}
     for j, each in enumerate(columns.quantities):
         if each.slug in (*variables, "material", "formula", "element_set"):
