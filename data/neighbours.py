@@ -99,7 +99,7 @@ def _of_block(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
         raise UserError(
             f"{_formula(crystals, i)}: site {count.argmin() - crystals.offsets[i] + 1} of "
             f"{sizes[i]} has no neighbour within {radius:g} angstrom; raise the radius of "
-            "crystal_graph, or leave the crystal out"
+            "crystal_graph (12 at most), or leave the crystal out"
         )
     last = np.cumsum(count) - count + np.minimum(count, nearest) - 1
     kept = order[distance[order] <= distance[order][last][everywhere[order]] + TIE]
