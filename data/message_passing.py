@@ -63,9 +63,9 @@ class Pairs:
 
 
 def mean_of_groups(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Means (g, d) of the rows of values (s, d) that belong to each group (s,)."""
+    """Means (g, d) of the rows of values (s, d) that belong to each group (s,), 0 for none."""
     total = values.new_zeros(n_groups, values.shape[1]).index_add(0, group, values)
-    return total / torch.bincount(group, minlength=n_groups)[:, None]
+    return total / torch.bincount(group, minlength=n_groups).clamp(min=1)[:, None]
 
 
 @cache

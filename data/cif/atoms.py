@@ -33,8 +33,8 @@ _GROUPS = re.compile("[HCNO][HBCNOFPS]")
 _OTHER_MEANINGS = ("D", "W")
 """Labels of sites and of water as often as of deuterium and tungsten."""
 
-_WITH_HYDROGEN = re.compile(r"(?:[OCN]H|HO)(?![a-z])|OW|WAT|H2O|HOH", re.IGNORECASE)
-"""Labels of an atom that has hydrogen."""
+_WITH_HYDROGEN = re.compile("[OCN]H|HO|H2O|O[Ww]|[Ww][Aa][Tt]")
+"""Labels of an oxygen, carbon or nitrogen that has hydrogen."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def listed_atoms(block: Block) -> Atoms:
     if not labels:
         raise ValueError("no atoms: no site has an occupancy above zero")
     if not known and 1 not in numbers:
-        for label in labels:
-            if _WITH_HYDROGEN.match(label):
+        for label, z in zip(labels, numbers, strict=True):
+            if z in (6, 7, 8) and _WITH_HYDROGEN.match(label):
                 raise ValueError(f"hydrogen without positions: the label {label}, and no hydrogen")
     return Atoms(
         labels,
@@ -154,7 +154,7 @@ def _occupancy(text: str, label: str, notes: list[str]) -> float:
     if occupancy < 0 or occupancy > 1 + WHOLE:
         raise ValueError(f"the occupancy of {label} is {occupancy:g}, not between 0 and 1")
     if occupancy != 1 and abs(occupancy - 1) <= WHOLE:
-        notes.append(f"occupancy {occupancy:g} of {label} read as 1")
+        notes.append(f"occupancy {occupancy:g} read as 1")
         return 1.0
     return occupancy
 
@@ -168,8 +168,8 @@ def _element(symbol: str, label: str, known: set[str]) -> int:
             letters = _only(letters, known, f"type '{symbol}'")
     else:
         letters = _letters(label)
-        certain = letters in ATOMIC_NUMBERS or len(_readings(letters)) == 1 == len(letters) - 1
-        if not certain or letters in _OTHER_MEANINGS or letters.capitalize() not in ATOMIC_NUMBERS:
+        certain = letters in ATOMIC_NUMBERS or _readings(letters) == [letters.capitalize()]
+        if not certain or letters.upper() in _OTHER_MEANINGS:
             letters = _only(letters, known, f"label '{label}'")
     letters = "H" if letters == "D" else letters.capitalize()
     if letters not in ATOMIC_NUMBERS:

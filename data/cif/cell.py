@@ -18,11 +18,11 @@ MERGED = 0.1
 """Angstrom; images of an atom that are nearer are one atom on a special position, to which it is
 moved: (0.333, 0.667, 0) is (1/3, 2/3, 0)."""
 
-SHORTEST_BOND = 0.6
-"""Of the sum of two covalent radii (Cordero et al., Dalton Trans. 2832, 2008). Of the 32,159
-embedded crystals, two have a shorter distance, both of them wrong entries."""
+SHORTEST_BOND = 0.5
+"""Of the sum of two covalent radii (Cordero et al., Dalton Trans. 2832, 2008): 0.52 at least in
+the 32,159 embedded crystals."""
 
-LONGEST_DISTANCE = 8.0
+LONGEST_DISTANCE = 12.0
 """Angstrom from an atom to the next: 5.5 at most in the embedded crystals. An atom alone in a
 box is not a crystal."""
 

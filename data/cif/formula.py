@@ -35,7 +35,8 @@ def stated_formula(block: Block) -> dict[str, float]:
 def require_formula(counts: dict[str, int], block: Block) -> None:
     """Refuse sites that are not a whole multiple of the formula sum.
 
-    With Z, the multiple is Z; or it is 1, for programs write the sum of the whole cell beside Z.
+    With Z the multiple is Z; or it is 1 where Z divides the sum, for some programs write the sum
+    of the whole cell, 'Na4 Cl4' beside Z = 4.
 
     Args:
         counts: atoms in the cell by element.
@@ -56,7 +57,9 @@ def require_formula(counts: dict[str, int], block: Block) -> None:
     text = " ".join(f"{symbol}{counts[symbol]}" for symbol in symbols)
     multiples = [max(1.0, np.round(sites.sum() / amounts.sum()))]
     if z := block.text("_cell_formula_units_z"):
-        multiples = [number(z, "_cell_formula_units_Z"), 1.0]
+        multiples = [number(z, "_cell_formula_units_Z")]
+        if not (amounts % max(multiples[0], 1.0)).any():
+            multiples.append(1.0)
     if not any((np.abs(sites - m * amounts) <= _CLOSE * m * amounts).all() for m in multiples):
         times = f"{multiples[0]:g} (Z) times " if z else "a whole multiple of "
         raise ValueError(f"the sites are {text}, not {times}{TAG} '{block.text(TAG):.40}'")

@@ -18,8 +18,11 @@ PART = 24
 _ROUNDING = 2e-3
 """Of an edge; translations written as 0.333 are thirds."""
 
-_SAME_METRIC = 0.01
-"""Edges and cosines that a symmetry makes equal differ by less than this share."""
+CLOSE = 0.01
+"""Share by which edges and cosines may differ that a symmetry makes equal."""
+
+EXACT = 2e-4
+"""The same for a cell of that symmetry, up to the digits that are written."""
 
 _TERM = re.compile(r"([+-]?)(?:([xyz])|(\d+\.?\d*|\.\d+)(?:/(\d+))?(?:\*?([xyz]))?)")
 
@@ -70,12 +73,12 @@ def require_group(rotations: np.ndarray, translations: np.ndarray) -> None:
             raise ValueError(f"the {len(rotations)} symmetry operations do not form a group")
 
 
-def fit_the_cell(rotations: np.ndarray, lattice: np.ndarray) -> bool:
-    """True if the operations leave the edges and angles of the cell as they are, within 1 %."""
+def fit_the_cell(rotations: np.ndarray, lattice: np.ndarray, within: float) -> bool:
+    """True if the operations leave the edges and angles of the cell as they are, within a share."""
     metric = lattice @ lattice.T
     edges = np.sqrt(np.diag(metric))
     moved = np.einsum("mji,jk,mkl->mil", rotations, metric, rotations)
-    return bool((np.abs(moved - metric) <= _SAME_METRIC * np.outer(edges, edges)).all())
+    return bool((np.abs(moved - metric) <= within * np.outer(edges, edges)).all())
 
 
 @lru_cache(maxsize=4096)

@@ -57,10 +57,11 @@ def choice(setting: int) -> str:
 
 
 def name(setting: int) -> str:
-    """For people: 'P 1 21/n 1', 'F d -3 m :2'."""
+    """For people, one for each setting: 'P 1 21/n 1', 'C m m a', 'F d -3 m :2'."""
     group = _group(setting)
     monoclinic = 3 <= group.number <= 15
     symbol = (group.international_full if monoclinic else group.international).replace("_", "")
+    symbol = symbol.replace("e", _GLIDE_LETTER.get(setting, "e"))
     return f"{symbol} :{group.choice}" if group.choice[:1] in ("1", "2", "H", "R") else symbol
 
 
@@ -106,8 +107,8 @@ def with_choice(code: str) -> frozenset[int]:
 
 
 def known_symbols() -> list[str]:
-    """Names of all settings, for a message with the nearest."""
-    return [name(setting) for setting in range(1, N_SETTINGS + 1)]
+    """Symbols of all settings, for a message with the nearest."""
+    return sorted({name(setting).replace(" 1", "") for setting in range(3, N_SETTINGS + 1)})
 
 
 @cache

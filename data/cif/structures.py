@@ -9,6 +9,7 @@ read as hydrogen. Whatever else was taken for granted is noted.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from data.cif.atoms import Atoms, listed_atoms
 from data.cif.cell import cell_vectors, filled_cell
 from data.cif.formula import TAG, require_formula, stated_formula
 from data.cif.symmetry import Symmetry, symmetries
-from data.cif.text import Block, blocks
+from data.cif.text import UNKNOWN, Block, blocks
 from data.crystals import Cell
 from data.element_sets import SYMBOLS
 
@@ -50,7 +51,8 @@ def structures(text: str) -> dict[str, Cif | str]:
         raise ValueError("not a CIF: it has no line 'data_...'")
     read: dict[str, Cif | str] = {}
     for block in every:
-        if "_atom_site_fract_x" not in block.values:
+        places = block.column("_atom_site_fract_x")
+        if places is None or not (block.fault or set(places) - {*UNKNOWN}):
             continue
         name, again = block.name, 2
         while name in read:
@@ -61,7 +63,9 @@ def structures(text: str) -> dict[str, Cif | str]:
             read[name] = str(error)
     if not read:
         faults = [block.fault for block in every if block.fault]
-        raise ValueError(next(iter(faults), "no atoms: the CIF has no _atom_site_fract_x"))
+        raise ValueError(
+            next(iter(faults), "no atoms: the CIF has no values of _atom_site_fract_x")
+        )
     return read
 
 
@@ -96,7 +100,9 @@ def _structure(block: Block) -> Cif:
     from pymatgen.core import Composition
 
     counts = _counts(cell)
-    formula = Composition(counts).reduced_formula
+    with warnings.catch_warnings():  # noble gases have no electronegativity to be sorted by
+        warnings.simplefilter("ignore", UserWarning)
+        formula = Composition(counts).reduced_formula
     return Cif(cell, formula, " ".join(counts), "; ".join(filter(None, [*atoms.notes, *notes])))
 
 

@@ -7,7 +7,8 @@ that a block says of its symmetry must agree. What it says may mean several sett
   and angles; where all angles are right, the unique axis is b, then c, then a;
 - a number alone means the standard setting of International Tables A, which is noted, unless the
   space group has two origins there;
-- of two origins without a word which, the formula sum decides (`structures`), or nothing does.
+- of two origins, or two settings of one symbol (C m m e), the formula sum decides where one alone
+  agrees with it (`structures`); else the block is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ import numpy as np
 import spglib
 
 from data.cif import settings
-from data.cif.operations import fingerprint, fit_the_cell, parse_operations, require_group
+from data.cif.operations import (
+    CLOSE,
+    EXACT,
+    fingerprint,
+    fit_the_cell,
+    parse_operations,
+    require_group,
+)
 from data.cif.text import UNKNOWN, Block
 from framework.errors import nearest
 
@@ -86,7 +94,7 @@ def symmetries(block: Block, lattice: np.ndarray) -> list[Symmetry]:
             "no symmetry: neither operations nor a space group; for a cell that lists all its "
             "atoms add _space_group_name_H-M_alt 'P 1'"
         )
-    precise = any(tag in (*_SYMBOLS, *_HALL_SYMBOLS) for tag in named)
+    precise = not set(named) <= {*_NUMBERS}
     if unknown and not precise:
         tag, symbol = next(iter(unknown.items()))
         raise ValueError(
@@ -151,7 +159,7 @@ def _listed(texts: list[str], tag: str, named: _Names, note: str, lattice: np.nd
                 f"contradictory symmetry: {other} is '{text:.30}', and the operations of {tag} "
                 f"are {title}"
             )
-    if not fit_the_cell(rotations, lattice):
+    if not fit_the_cell(rotations, lattice, CLOSE):
         raise ValueError(
             f"the edges and angles of the cell do not have the symmetry of the operations of {tag}"
         )
@@ -174,27 +182,37 @@ def _from_table(
 ) -> list[Symmetry]:
     """The settings among those meant that the cell allows and convention prefers."""
     tag, (text, _) = next(iter(named.items()))
-    fitting = [s for s in sorted(meant) if fit_the_cell(settings.operations(s)[0], lattice)]
+    fitting = _fitting(sorted(meant), lattice)
     if not fitting:
         raise ValueError(
             f"the edges and angles of the cell do not have the symmetry of {tag} '{text:.30}'"
         )
-    standard = [s for s in fitting if settings.choice(s) in _STANDARD]
-    if precise:
-        chosen = standard or _along_first_axis(fitting)
-    elif standard:
-        chosen = standard
-        if len(chosen) < len(meant):
-            note = f"space group {text} by its number alone: '{settings.name(chosen[0])}'"
-    else:
+    chosen = _along_first_axis(fitting) if precise else _standard(fitting)
+    if not chosen:
         raise ValueError(
             f"ambiguous symmetry: space group {text} is not in its standard setting here, and "
             "nothing says in which; add _space_group_name_H-M_alt"
         )
+    if len(chosen) < len(fitting):
+        note = "; ".join(filter(None, [note, f"'{text:.30}' is '{settings.name(chosen[0])}'"]))
     alike = {fingerprint(*settings.operations(s)): s for s in reversed(chosen)}
     return [
         Symmetry(settings.name(s), *settings.operations(s), note) for s in sorted(alike.values())
     ]
+
+
+def _fitting(meant: list[int], lattice: np.ndarray) -> list[int]:
+    """Settings whose symmetry the cell has: as it is written if it has that of any, for an angle
+    of 90.2 degrees says which axis is unique."""
+    for within in (EXACT, CLOSE):
+        fitting = [s for s in meant if fit_the_cell(settings.operations(s)[0], lattice, within)]
+        if fitting:
+            break
+    return fitting
+
+
+def _standard(fitting: list[int]) -> list[int]:
+    return [s for s in fitting if settings.choice(s) in _STANDARD]
 
 
 def _along_first_axis(fitting: list[int]) -> list[int]:

@@ -147,7 +147,7 @@ def _fill_loop(block: Block, tags: list[str], values: list[str]) -> None:
         _note_fault(
             block, tags[0], f"the loop_ of {tags[0]}: {len(values)} values for {len(tags)} columns"
         )
-        return
+        values = []
     for j, tag in enumerate(tags):
         _set(block, tag, values[j :: len(tags)])
 

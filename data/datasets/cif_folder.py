@@ -150,7 +150,8 @@ def _rows_of(
 def _name(text: str, cifs: _Structures) -> str:
     """The structure that a row means: 'x', 'x.cif', 'x.cif:block', or 'folder/x.cif'."""
     text = text.strip().replace("\\", "/")
-    wanted = (text, f"{text}.cif", f"{text}.CIF")
+    stem, colon, block = text.partition(":")
+    wanted = (text, f"{stem}.cif{colon}{block}", f"{stem}.CIF{colon}{block}")
     for name in wanted:
         if name in cifs:
             return name
