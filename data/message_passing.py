@@ -70,12 +70,14 @@ def mean_of_groups(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
 
 @cache
 def _has_dgl() -> bool:
+    """True if DGL passes a message, of one site to itself."""
     try:
-        _dgl()
+        one = torch.zeros(1, dtype=torch.long)
+        Pairs(one, one, 1, by_dgl=True).softmax(torch.zeros(1, 1))
     except Exception as error:  # a library of another torch, a missing part: of any kind
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         logging.getLogger("phasezoo").warning(
-            f"DGL cannot be imported ({reason:.120}); plain PyTorch passes the messages, with the "
+            f"DGL cannot be used ({reason:.120}); plain PyTorch passes the messages, with the "
             "same numbers. Install the dgl of requirements.lock to have it back"
         )
         return False

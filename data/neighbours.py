@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.cif import MOST_SITES
+from data.cif.cell import MOST_SITES
 from data.crystals import Cell, Crystals
 from framework.errors import UserError
 from framework.progress import shown

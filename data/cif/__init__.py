@@ -11,18 +11,3 @@
 - `cell`: the unit cell, its sites by symmetry, and how near they are.
 - `formula`: the formula that a block states, against the sites that it holds.
 """
-
-from data.cif.cell import MOST_SITES
-from data.cif.files import read_cif_file, read_cif_files, read_cifs, structure_variables
-from data.cif.structures import Cif, read_cif, structures
-
-__all__ = [
-    "MOST_SITES",
-    "Cif",
-    "read_cif",
-    "read_cif_file",
-    "read_cif_files",
-    "read_cifs",
-    "structure_variables",
-    "structures",
-]

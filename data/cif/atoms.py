@@ -118,7 +118,7 @@ def _rows(block: Block) -> list[dict[str, str]]:
     ]  # type: ignore[arg-type]
     for row in rows:
         for name in ("label", "type_symbol", "calc_flag", "disorder_group", "disorder_assembly"):
-            row[name] = "" if row[name] in UNKNOWN else row[name]
+            row[name] = "" if row[name] in UNKNOWN else row[name].strip()
     return rows
 
 

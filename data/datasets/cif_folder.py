@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import xarray as xr
 
-from data.cif import Cif, read_cifs, structure_variables
+from data.cif.files import read_cifs, structure_variables
 from data.cif.folders import PROPERTIES, Contents, read_folder
+from data.cif.structures import Cif
 from data.cif.text import decode
 from data.table import Table, has_column, read_materials, read_table
 from framework.dataset import UnusableRow, data_set, refuse_unusable

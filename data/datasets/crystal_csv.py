@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from data.cif import Cif, read_cifs, structure_variables
+from data.cif.files import read_cifs, structure_variables
+from data.cif.structures import Cif
 from data.table import Table, has_column, read_materials, read_table
 from framework.dataset import data_set, refuse_unusable
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.cif import read_cif, structures
 from data.cif.formula import stated_formula
+from data.cif.structures import read_cif, structures
 from data.cif.text import Block, blocks, decode, number
 from tests.data.cifs import CSCL, NACL, cif
 

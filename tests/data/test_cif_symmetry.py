@@ -9,8 +9,8 @@ import spglib
 from pymatgen.core import Lattice
 from pymatgen.core.operations import SymmOp
 
-from data.cif import read_cif
 from data.cif.operations import parse_operations
+from data.cif.structures import read_cif
 
 SETTINGS = range(1, 531)
 H_M_TAGS = ("_symmetry_space_group_name_H-M", "_space_group_name_H-M_alt")

@@ -81,7 +81,7 @@ def test_a_dgl_that_cannot_be_imported_is_done_without_and_one_line_says_so(
             assert torch.equal(one, other)
     (line,) = caplog.records
     assert line.levelno == logging.WARNING and "\n" not in line.message
-    assert line.message.startswith("DGL cannot be imported (")
+    assert line.message.startswith("DGL cannot be used (")
     with pytest.raises(type(error)):
         both(*drawn, True)
     message_passing._has_dgl.cache_clear()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from data.cif import MOST_SITES
+from data.cif.cell import MOST_SITES
 from data.crystals import Crystals
 from data.neighbours import TIE, neighbours
 from framework.errors import UserError

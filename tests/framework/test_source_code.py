@@ -16,7 +16,7 @@ def test_imports_are_followed_through_data_and_zoo_but_not_into_the_engine():
     assert "data/representations/composition.py" in found
     assert not {name for name in found if name.startswith("framework")}
     found = names(Registry("representation", "data.representations"), "diffraction")
-    parts = ("powder", "scattering", "crystals", "vectors", "cif")
+    parts = ("powder", "scattering", "crystals", "vectors", "cif/files", "cif/symmetry")
     assert {f"data/{part}.py" for part in parts} <= found
 
 
