@@ -100,22 +100,18 @@ def listed_atoms(block: Block) -> Atoms:
 
 def _rows(block: Block) -> list[dict[str, str]]:
     """What is read of each atom, "" for what the block does not have."""
-    columns = {tag: block.column(tag) for tag in _POSITION}
-    sizes = {len(column) for column in columns.values() if column is not None}
-    if None in columns.values() or len(sizes) != 1:
+    columns = {tag: block.column(tag) or [] for tag in _POSITION}
+    size = len(columns[_POSITION[0]])
+    if any(len(column) != size for column in columns.values()):
         raise ValueError(f"{', '.join(_POSITION)} are not the columns of one loop_")
-    size = sizes.pop()
-    if not size:
-        raise ValueError("no atoms: a loop_ of the CIF holds no values")
     names = ("label", "type_symbol", "occupancy", "calc_flag", "attached_hydrogens")
     for name in (*names, "disorder_group", "disorder_assembly"):
         column = block.column(_SITE + name)
         if column is not None and len(column) != size:
             raise ValueError(f"{_SITE}{name}: {len(column)} values for {size} atoms")
         columns[name] = column or [""] * size
-    rows = [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]  # type: ignore[arg-type]
+    values = zip(*columns.values(), strict=True)
+    rows = [dict(zip(columns, row, strict=True)) for row in values]
     for row in rows:
         for name in ("label", "type_symbol", "calc_flag", "disorder_group", "disorder_assembly"):
             row[name] = "" if row[name] in UNKNOWN else row[name].strip()

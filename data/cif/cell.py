@@ -99,7 +99,7 @@ def _images(
 ) -> tuple[list[np.ndarray], float]:
     """The places of each atom's images, each place once, and how far atoms were moved for it."""
     if len(symmetry.rotations) == 1:
-        return list(positions[:, None]), 0.0
+        return list(positions[:, None] % 1.0), 0.0
     start = positions
     for _ in range(5):  # the mean of the images that are near has the site's symmetry
         images = np.einsum("mij,nj->nmi", symmetry.rotations, positions) + symmetry.translations
@@ -138,13 +138,7 @@ def _whole_atoms(atoms: Atoms, images: list[np.ndarray], lattice: np.ndarray) ->
     partial = [i for i, occupancy in enumerate(atoms.occupancies) if occupancy != 1]
     while partial:
         first = partial[0]
-        shared = [
-            i
-            for i in partial
-            if np.linalg.norm(
-                _shortest(images[first] - images[i][0]) @ lattice, axis=-1
-            ).min() < MERGED
-        ]  # fmt: skip
+        shared = [i for i in partial if _nearest(images[first], images[i][0], lattice) < MERGED]
         partial = [i for i in partial if i not in shared]
         total = atoms.occupancies[shared].sum()
         if abs(total - 1) > WHOLE or len(set(atoms.numbers[shared])) > 1:
@@ -175,8 +169,10 @@ def _require_distances(cell: Cell) -> None:
         near = distance < SHORTEST_BOND * (radius[first] + radius[second])
         if near.any():
             at = int(np.flatnonzero(near)[distance[near].argmin()])
-            _refuse_near(numbers[[first[at], second[at]]], distance[at], radius[first[at]] + radius[second[at]])  # fmt: skip
-        if (alone := np.bincount(first, minlength=len(numbers)) == 0).any() is np.False_:
+            ends = [first[at], second[at]]
+            _refuse_near(numbers[ends], distance[at], SHORTEST_BOND * radius[ends].sum())
+        alone = np.bincount(first, minlength=len(numbers)) == 0
+        if not alone.any():
             return
     symbol = SYMBOLS[numbers[alone.argmax()] - 1]
     raise ValueError(
@@ -185,13 +181,18 @@ def _require_distances(cell: Cell) -> None:
     )
 
 
-def _refuse_near(numbers: np.ndarray, distance: float, radii: float) -> None:
+def _refuse_near(numbers: np.ndarray, distance: float, shortest: float) -> None:
     if distance < MERGED:
         raise ValueError("atoms share one site: its occupancies add up to 2")
     pair = "-".join(sorted(SYMBOLS[z - 1] for z in numbers))
     raise ValueError(
-        f"atoms overlap: {pair} at {distance:.2f} angstrom, closer than {SHORTEST_BOND * radii:.2f}"
+        f"atoms overlap: {pair} at {distance:.2f} angstrom, closer than {shortest:.2f}"
     )
+
+
+def _nearest(places: np.ndarray, place: np.ndarray, lattice: np.ndarray) -> float:
+    """Angstrom from a place to the next of some others."""
+    return float(np.linalg.norm(_shortest(places - place) @ lattice, axis=-1).min())
 
 
 def _shortest(vectors: np.ndarray) -> np.ndarray:

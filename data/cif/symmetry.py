@@ -86,9 +86,14 @@ def symmetries(block: Block, lattice: np.ndarray) -> list[Symmetry]:
             raise ValueError(f"{what} ({tag}), which is not read")
     named, unknown = _named(block)
     note = "; ".join(f"{tag} '{text:.30}' is in no table" for tag, text in unknown.items())
-    for tag in _LISTS:
-        if texts := [text for text in block.column(tag.lower()) or [] if text not in UNKNOWN]:
-            return [_listed(texts, tag, named, note, lattice)]
+    lists = {
+        tag: [t for t in block.column(tag.lower()) or [] if t not in UNKNOWN] for tag in _LISTS
+    }
+    listed = [_listed(lists[tag], tag, named, note, lattice) for tag in _LISTS if lists[tag]]
+    if len({symmetry.name for symmetry in listed}) > 1:
+        raise ValueError(f"contradictory symmetry: {' and '.join(_LISTS)} are not the same")
+    if listed:
+        return listed[:1]
     if not named and not unknown:
         raise ValueError(
             "no symmetry: neither operations nor a space group; for a cell that lists all its "

@@ -267,6 +267,7 @@ WRONG = {
     "names_differ": (f"{H_M_TAGS[0]} 'P -1'\n_space_group_IT_number 14", "contradictory symmetry"),
     "tags_differ": (f"{H_M_TAGS[0]} 'P -1'\n{H_M_TAGS[1]} 'P 1'", "contradictory symmetry"),
     "hall_differs": (f"{H_M_TAGS[0]} 'P 1'\n{HALL_TAGS[0]} '-P 1'", "contradictory symmetry"),
+    "lists_differ": (f"{listed(1)}\n{listed(2, LIST_TAGS[1])}", "contradictory symmetry"),
     "twice": (f"{H_M_TAGS[0]} 'P 1'\n{H_M_TAGS[0]} 'P -1'", "is given twice"),
     "cell_differs": (f"{H_M_TAGS[0]} 'F m -3 m'", "edges and angles of the cell do not have"),
     "operations_differ_from_cell": (listed(523), "edges and angles of the cell do not have"),
