@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from data.message_passing import Pairs, mean_of_groups
-from framework.representation import Samples
+from framework.neural.samples import TensorSamples
 
 _MOST_PAIRS = 1 << 16
 """Pairs in a batch outside of training, at most."""
@@ -72,7 +72,7 @@ class GraphBatch:
         return mean_of_groups(values, self.crystal, self.n_crystals)
 
 
-class GraphSamples(Samples):
+class GraphSamples(TensorSamples):
     """Crystal graphs, their sites and pairs one after the other; one view each.
 
     Attributes:

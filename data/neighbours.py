@@ -12,8 +12,8 @@ import numpy as np
 
 from data.cif.cell import MOST_SITES
 from data.crystals import Cell, Crystals
-from framework.errors import UserError
-from framework.progress import shown
+from framework.base.errors import UserError
+from framework.base.progress import shown
 
 TIE = 0.01
 """Distances that differ by less (angstrom) are one shell: it is kept or left out as a whole."""

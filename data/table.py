@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.dataset import UnusableRow
-from framework.errors import UserError, nearest, read_bytes, read_text
+from framework.base.errors import UserError, nearest, read_bytes, read_text
+from framework.contracts.dataset import UnusableRow
 
 _PROPERTY = re.compile(r"(?P<long_name>[^(\[]*?)\s*[(\[](?P<units>[^()\[\]]+)[)\]]")
 
@@ -100,7 +100,7 @@ def read_materials(
     time: str = "",
     values_differ: bool = True,
 ) -> tuple[dict[str, Any], list[UnusableRow]]:
-    """What `framework.dataset.data_set` needs, from one column of materials and numeric columns.
+    """What `framework.contracts.dataset.data_set` needs, from one column of materials and numeric columns.
 
     A row is unusable if `parse` refuses its material, a value is blank, text, NaN or infinite,
     it has more or fewer cells than the header, or it repeats an earlier row.

@@ -16,8 +16,8 @@ from data.cache import cached, digest
 from data.cif.structures import Cif, read_cif, structures
 from data.cif.text import decode
 from data.crystals import Crystals
-from framework.errors import UserError, read_bytes
-from framework.progress import shown
+from framework.base.errors import UserError, read_bytes
+from framework.base.progress import shown
 
 _FEW = 300
 """CIFs that are read sooner than a cache is worth it (about 1 ms each)."""

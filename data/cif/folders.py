@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from framework.errors import UserError, read_bytes
+from framework.base.errors import UserError, read_bytes
 
 PROPERTIES = "properties.csv"
 

@@ -29,7 +29,7 @@ from data.cif.operations import (
     require_group,
 )
 from data.cif.text import UNKNOWN, Block
-from framework.errors import nearest
+from framework.base.errors import nearest
 
 _LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 

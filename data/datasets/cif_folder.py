@@ -15,8 +15,8 @@ from data.cif.folders import PROPERTIES, Contents, read_folder
 from data.cif.structures import Cif
 from data.cif.text import decode
 from data.table import Table, has_column, read_materials, read_table
-from framework.dataset import UnusableRow, data_set, refuse_unusable
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import UnusableRow, data_set, refuse_unusable
 
 _Structures = dict[str, Cif | str]
 """By name, 'x.cif' or 'x.cif:block': a structure, or the reason why it cannot be used."""

@@ -13,7 +13,7 @@ import xarray as xr
 from data.cif.files import read_cifs, structure_variables
 from data.cif.structures import Cif
 from data.table import Table, has_column, read_materials, read_table
-from framework.dataset import data_set, refuse_unusable
+from framework.contracts.dataset import data_set, refuse_unusable
 
 _LONGEST_CELL = 50_000_000
 """Characters; by default the csv module gives up a whole file for one cell beyond 131,072."""

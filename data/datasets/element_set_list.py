@@ -10,8 +10,8 @@ import xarray as xr
 
 from data.element_sets import parse_element_set
 from data.table import Table, has_column, read_lines, read_materials, read_table
-from framework.dataset import data_set, refuse_unusable
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import data_set, refuse_unusable
 
 _PURPOSE = "a list of element sets, one a line such as 'Li Sn S Cl'"
 _COLUMNS = ("elements", "element_set")

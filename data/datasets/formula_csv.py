@@ -9,7 +9,7 @@ import xarray as xr
 
 from data.element_sets import parse_formula
 from data.table import has_column, read_materials, read_table
-from framework.dataset import data_set, refuse_unusable
+from framework.contracts.dataset import data_set, refuse_unusable
 
 
 def formula_csv(

@@ -18,9 +18,9 @@ from data.crystals import Crystals
 from data.element_sets import SYMBOLS
 from data.elements import element_table
 from data.graphs import GraphSamples
-from framework.errors import UserError
-from framework.representation import Representation
-from framework.space import Float, Int
+from framework.base.errors import UserError
+from framework.contracts.representation import Representation
+from framework.registry.parameters import Float, Int
 
 SITE_FEATURES = (
     "Number",

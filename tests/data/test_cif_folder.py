@@ -12,8 +12,8 @@ from data.cache import VARIABLE
 from data.crystals import Crystals
 from data.datasets.cif_folder import cif_folder
 from data.datasets.file import file
-from framework.dataset import unusable_rows
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import unusable_rows
 from tests.data.cifs import BAD_CIFS, NACL, cif
 
 ARCHIVE = (

@@ -14,8 +14,8 @@ from data.cif import files
 from data.crystals import Crystals
 from data.datasets.crystal_csv import crystal_csv
 from data.datasets.oqmd_icsd import oqmd_icsd
-from framework.dataset import unusable_rows
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import unusable_rows
 from tests.data.cifs import BAD_CIFS, CSCL, NACL, cif
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "datasets" / "crystals"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from data.cif.cell import MOST_SITES
 from data.crystals import Crystals
 from data.neighbours import TIE, neighbours
-from framework.errors import UserError
+from framework.base.errors import UserError
 from tests.data.cells import ROCKSALT, drawn_cell, drawn_cells, elsewhere
 
 WITH_ONE_ALONE = (
