@@ -1,1 +1,1 @@
-
+"""Materials: where they come from, and how they are shown to an encoder."""

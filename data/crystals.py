@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import xarray as xr
 
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -19,7 +19,7 @@ VARIABLES = ("lattice", "n_sites", "atomic_number", "fractional_coordinates")
 """What a data set holds where it holds crystal structures."""
 
 COUNTS_SITES = {"sample_dimension": "site"}
-"""The attribute of `n_sites`: sites are ragged along `site` (`framework.dataset.take`)."""
+"""The attribute of `n_sites`: sites are ragged along `site` (`framework.contracts.dataset.take`)."""
 
 Cell = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Lattice (3, 3), atomic numbers (s,) and fractional coordinates (s, 3) of one crystal."""
@@ -60,7 +60,7 @@ class Crystals:
 
         Raises:
             UserError: the data set holds no crystal structures.
-            ValueError: materials were taken out of it and their sites were not (`framework.dataset.take`).
+            ValueError: materials were taken out of it and their sites were not (`framework.contracts.dataset.take`).
         """
         if absent := [name for name in VARIABLES if name not in ds]:
             title = ds.attrs.get("title", "these materials")
@@ -72,7 +72,7 @@ class Crystals:
         if sizes.sum() != ds.sizes["site"]:
             raise ValueError(
                 f"{len(sizes)} materials claim {sizes.sum()} sites and there are "
-                f"{ds.sizes['site']}; choose materials with framework.dataset.take, not with isel"
+                f"{ds.sizes['site']}; choose materials with framework.contracts.dataset.take, not with isel"
             )
         return cls(
             ds["lattice"].values.astype(np.float64, copy=False),

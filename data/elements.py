@@ -12,7 +12,7 @@ import numpy as np
 
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS, parse_element_set
 from data.table import Table, read_table
-from framework.errors import UserError, nearest
+from framework.base.errors import UserError, nearest
 
 _MAGPIE = "Magpie, Ward et al., npj Comput. Mater. 2, 16028 (2016), as shipped with matminer"
 _OWN_FEATURES = Path(__file__).parent / "element_features.csv"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from data.message_passing import Pairs, mean_of_groups
-from framework.representation import Samples
+from framework.neural.samples import TensorSamples
 
 _MOST_PAIRS = 1 << 16
 """Pairs in a batch outside of training, at most."""
@@ -72,7 +72,7 @@ class GraphBatch:
         return mean_of_groups(values, self.crystal, self.n_crystals)
 
 
-class GraphSamples(Samples):
+class GraphSamples(TensorSamples):
     """Crystal graphs, their sites and pairs one after the other; one view each.
 
     Attributes:
@@ -155,7 +155,7 @@ class GraphSamples(Samples):
     @property
     def _at_once(self) -> int:
         largest = int(self.pair_offsets.diff().max()) if len(self) else 1
-        return max(1, _MOST_PAIRS // largest)
+        return max(1, _MOST_PAIRS // max(1, largest))
 
 
 def _gathered(offsets: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:

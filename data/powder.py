@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 
 from data.crystals import Cell, Crystals
 from data.scattering import lorentz_polarisation, require_scattering, scattering_factors
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 CU_KA = 1.54184
 """Mean wavelength of the copper K-alpha lines in angstrom."""

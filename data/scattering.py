@@ -11,7 +11,7 @@ import numpy as np
 
 from data.crystals import Crystals
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 _MOTT_BETHE = 41.78214
 """Electron to X-ray scattering factor, angstrom^2 (De Graef and McHenry, Structure of Materials)."""

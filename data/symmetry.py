@@ -19,4 +19,4 @@ SPACE_GROUPS = {
     "missing_value": 0,
     "coarser": json.dumps({"crystal_system": CRYSTAL_SYSTEMS}),
 }
-"""What a variable of space groups says of itself; see `framework.dataset`."""
+"""What a variable of space groups says of itself; see `framework.contracts.dataset`."""

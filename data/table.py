@@ -12,8 +12,8 @@ import numpy as np
 from data.columns import Columns, Quantity, Unused, as_attributes, columns_of, has_column
 from data.table_files import Table, read_table
 from data.text_files import read_lines
-from framework.dataset import UnusableRow, refuse_unusable
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import UnusableRow, refuse_unusable
 
 __all__ = [
     "Table",
@@ -38,7 +38,7 @@ def read_materials(
     values_differ: bool = True,
     censored: bool = False,
 ) -> tuple[dict[str, Any], list[UnusableRow]]:
-    """What `framework.dataset.data_set` needs, from one column of materials and numeric columns.
+    """What `framework.contracts.dataset.data_set` needs, from one column of materials and numeric columns.
 
     A row is unusable if `parse` refuses its material, a value is blank, text, NaN, infinite or a
     limit (`<1E-10`), it has more or fewer cells than the header, or it repeats an earlier row. A

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data.text_files import EXCEL, GUESSED, WORKBOOK, ZIP, lines_of, unpacked
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 _DELIMITERS = "\t;|,"
 """Those that cells rarely hold come first."""

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from framework.errors import UserError, read_bytes
+from framework.base.errors import UserError, read_bytes
 
 ZIP = b"PK\x03\x04"
 EXCEL = (".xlsx", ".xlsm")

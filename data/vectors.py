@@ -7,13 +7,13 @@ from typing import Self
 import numpy as np
 import torch
 
-from framework.representation import Samples
+from framework.neural.samples import TensorSamples
 
 PAIR = "#000000", "#D55E00"
 """Colours of an original and of what was decoded."""
 
 
-class VectorSamples(Samples):
+class VectorSamples(TensorSamples):
     """One presentation a sample, and no other view of it.
 
     Attributes:

@@ -106,7 +106,7 @@ def with_block(text: str, name: str, content: str) -> str:
 
 def models() -> str:
     """The registered encoders and predictors as a Markdown table."""
-    from framework.verbs import list_models
+    from framework.commands.verbs import list_models
 
     rows = [f"| `{row['name']}` | {row['kind']} | {row['summary']} |" for row in list_models()]
     return "\n".join(["| name | | what it is |", "| --- | --- | --- |", *rows])
@@ -161,7 +161,7 @@ def with_tables(text: str) -> str:
 
 
 def main() -> None:
-    from framework.published import collect, to_markdown
+    from framework.benchmark.published import collect, to_markdown
 
     text = README.read_text(encoding="utf-8")
     current = with_block(text, "models", models())

@@ -1,16 +1,5 @@
-"""phasezoo: honest benchmarks of materials encoders.
+"""The engine: names no concrete model, data set, representation or task.
 
-In a notebook: ``from framework import audit, models, rank, run``.
+`base`, `contracts`, `registry`, `config` and `metrics` are plain and start at once; the public
+names are those of `phasezoo`.
 """
-
-from typing import Any
-
-__all__ = ["audit", "models", "rank", "run"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from framework import verbs
-
-        return getattr(verbs, name)
-    raise AttributeError(f"module 'framework' has no attribute '{name}'")

@@ -1,5 +1,5 @@
 """`python -m framework` is the command `phasezoo`."""
 
-from framework.cli import main
+from framework.commands.main import main
 
 main()

@@ -27,7 +27,7 @@ from unittest.mock import patch
 import pytest
 import yaml
 
-from framework import cli
+from framework.commands import main as cli
 
 PHASEZOO = Path(sys.executable).with_name("phasezoo")
 
@@ -174,7 +174,7 @@ def blank_figures() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def blank_store(tmp_path_factory) -> Path:
     """An empty MLflow store, to be copied: it takes seconds to make its tables."""
-    from framework import tracking
+    from framework.tracking import mlflow as tracking
 
     folder = tmp_path_factory.mktemp("blank")
     with pytest.MonkeyPatch.context() as environment:

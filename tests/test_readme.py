@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 import zoo.encoders
-from framework.registry import ENCODERS
+from framework.registry.registry import ENCODERS
 from tests.conftest import phasezoo
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ import numpy as np
 
 from data.element_sets import ATOMIC_NUMBERS, nearest_elements, parse_formula
 from data.representations.composition import PRESENT, atomic_fractions
-from framework.errors import UserError
-from framework.objective import FloatArray
+from framework.base.errors import UserError
+from framework.contracts.objective import FloatArray
 from zoo.charge_balance import imbalance
 
 

@@ -20,7 +20,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 from numpy.typing import NDArray
 
-from framework.canvas import BLACK, GREY, VERMILLION, new_figure
+from framework.figures.canvas import BLACK, GREY, VERMILLION, new_figure
 from zoo.charge_neutrality import Section, neutral_section
 
 FloatArray = NDArray[np.float64]

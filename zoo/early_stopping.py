@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from framework.errors import UserError
-from framework.representation import one_thread
-from framework.training import device
+from framework.base.errors import UserError
+from framework.neural.threads import one_thread
+from framework.neural.training import device
 
 HELD_OUT = 0.1
 """Share of the groups that tells when to stop."""

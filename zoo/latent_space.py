@@ -12,18 +12,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from framework.config import experiment_from
-from framework.encoder import Encoder
-from framework.errors import UserError, nearest
-from framework.experiment import execute
-from framework.plan import divided, plan
-from framework.probing import LEAST_LABELS
-from framework.progress import new_bars
-from framework.registry import DATASETS
-from framework.representation import Representation
-from framework.saved import SavedRun, find_run
-from framework.task import Split
-from framework.verbs import data_component
+from framework.base.errors import UserError, nearest
+from framework.base.progress import new_bars
+from framework.commands.verbs import data_component
+from framework.config.experiment import experiment_from
+from framework.contracts.encoder import Encoder
+from framework.contracts.representation import Representation
+from framework.contracts.split import Split
+from framework.registry.registry import DATASETS
+from framework.runs.execution import execute
+from framework.runs.plan import divided, plan
+from framework.runs.saved import SavedRun, find_run
+from zoo.probing import LEAST_LABELS
 
 FloatArray = NDArray[np.float64]
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from framework.canvas import BLACK, CONTESTANTS, GREY, new_figure
-from framework.pareto import on_front
+from framework.figures.canvas import BLACK, CONTESTANTS, GREY, new_figure
+from framework.metrics.hypervolume import on_front
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from zoo.objectives.latent import Latent
+    from zoo.latent_space import LatentSpace
+    from zoo.wanted import Wanted
 
 MOST_LABELS = 10
 
 
-def proposals(objective: Latent, evaluations: pd.DataFrame) -> pd.DataFrame:
+def proposals(wanted: Wanted, names: Sequence[str], evaluations: pd.DataFrame) -> pd.DataFrame:
     """One row a formula that kept all constraints, the front first, then by what is gained.
 
     Columns: ``formula``; the predicted properties; ``nearest``, the nearest reported material of
@@ -27,10 +29,12 @@ def proposals(objective: Latent, evaluations: pd.DataFrame) -> pd.DataFrame:
     ``left out``, the share of atoms that was decoded and is not in the formula; ``reported``,
     whether the data hold it, and then its true values; ``front``, whether no other one is better
     in every wish; ``times`` and ``samplers`` that proposed it.
+
+    Args:
+        names: of the values of an evaluation.
     """
-    wanted = objective.wanted
     kept = evaluations[evaluations["kept"]] if "kept" in evaluations else evaluations
-    kept = kept.dropna(subset=list(objective.names))
+    kept = kept.dropna(subset=list(names))
     if not len(kept):
         return pd.DataFrame(columns=["formula"])
     predicted, true = ([f"{kind} {name}" for name in wanted.read] for kind in ("predicted", "true"))
@@ -42,7 +46,7 @@ def proposals(objective: Latent, evaluations: pd.DataFrame) -> pd.DataFrame:
         samplers = " ".join(sorted(set(own["sampler"])))
         told = {name: row[name] for name in ("formula", *columns)}
         rows.append(told | {"times": len(own), "samplers": samplers})
-        values.append(own.iloc[0][list(objective.names)].tolist())
+        values.append(own.iloc[0][list(names)].tolist())
     table = pd.DataFrame(rows)
     gains = wanted.gains(np.array(values, dtype=float))
     table = table.assign(front=on_front(gains), gain=gains.sum(axis=1))
@@ -50,11 +54,10 @@ def proposals(objective: Latent, evaluations: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="gain").reset_index(drop=True)
 
 
-def proposals_figure(objective: Latent, table: pd.DataFrame) -> Figure:
+def proposals_figure(space: LatentSpace, wanted: Wanted, table: pd.DataFrame) -> Figure:
     """Proposals in the plane of two wishes, on the true values of the real materials; from those
     of the front a line leads to the nearest real material's true values. Of one wish, against the
     distance from the data."""
-    space, wanted = objective.latent_space, objective.wanted
     x, *others = wanted.properties
     y = others[0] if others else None
     figure, (axes,) = new_figure(5.2)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framework.neural import NeuralEncoder
-from framework.space import Choice, Float
-from framework.training import Settings
+from framework.neural.encoder import NeuralEncoder
+from framework.neural.training import Settings
+from framework.registry.parameters import Choice, Float
 
 Dropout = Annotated[float, Float(0.0, 0.1, within=(0.0, 0.95))]
 Penalty = Annotated[float, Float(1e-7, 3e-5, log=True, within=(0.0, 1.0))]

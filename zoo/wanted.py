@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from framework.errors import UserError, nearest, placed
-from framework.objective import FloatArray
+from framework.base.errors import UserError, nearest, placed
+from framework.contracts.objective import FloatArray
 from zoo.latent_space import LatentSpace
 
 MODES = "maximise", "minimise"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from data.candidates.pattern import ANIONS, Pattern
 from data.datasets.element_set_list import element_set_list
-from framework.dataset import UnusableRow, unusable_rows
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import UnusableRow, unusable_rows
 
 _REPORTED = "not a candidate: it is reported already"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from math import comb
 
 from data.element_sets import SYMBOLS, nearest_elements
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 ANIONS = ("N", "P", "As", "O", "S", "Se", "Te", "F", "Cl", "Br", "I")
 """The anions of the published phase fields."""

@@ -1,1 +1,1 @@
-
+"""One file, one data set or reader."""

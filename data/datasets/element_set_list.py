@@ -18,8 +18,8 @@ from data.table import (
     refuse_left_out,
 )
 from data.table_files import is_text
-from framework.dataset import data_set
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import data_set
 
 _PURPOSE = "a list of element sets, one a line such as 'Li Sn S Cl'"
 COLUMNS = ("elements", "element_set")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import xarray as xr
 
+from data.cif.folders import holds_cifs
 from data.columns import column_of_formulas, require_formula_column
+from data.datasets.cif_folder import cif_folder
+from data.datasets.crystal_csv import crystal_csv
 from data.datasets.element_set_list import COLUMNS, element_set_list, is_list
 from data.datasets.formula_csv import formula_csv
 from data.table_files import is_text, read_header, read_table
 from data.text_files import read_lines
-from framework.errors import UserError, readable_file
+from framework.base.errors import UserError
 
 _PURPOSE = "a data set: a table with a column 'formula', a list of element sets, or CIF files"
 _CIF = "cif"
-_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 def file(
@@ -45,16 +44,12 @@ def file(
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     path = Path(path)
-    if _holds_cifs(path):
-        from data.datasets.cif_folder import cif_folder
-
+    if holds_cifs(path):
         return cif_folder(path, strict, properties=properties, time=time)
     header = () if is_text(path) and is_list(read_lines(path, _PURPOSE)) else _header(path)
     if formula_column or (column_of_formulas(header) and _CIF not in header):
         return formula_csv(path, strict, formula_column, properties, time)
     if _CIF in header:
-        from data.datasets.crystal_csv import crystal_csv
-
         return crystal_csv(path, strict, properties=properties, time=time)
     if time:
         raise UserError(f"{path}: element sets have no time; leave out '{time}'")
@@ -66,27 +61,3 @@ def file(
 def _header(path: Path) -> tuple[str, ...]:
     header = read_header(path, _PURPOSE)
     return header if _CIF in header or len(header) > 1 or column_of_formulas(header) else ()
-
-
-def _holds_cifs(path: Path) -> bool:
-    """True for a folder, or a zip or tar file (compressed or not), that holds a `.cif` file.
-
-    Raises:
-        UserError: it cannot be read, or is a folder without one.
-    """
-    names: Iterable[str] = ()
-    try:
-        if path.is_dir():
-            names = [each.name for each in path.iterdir()]
-        elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-        elif path.name.lower().endswith(_TAR) and tarfile.is_tarfile(path):
-            with tarfile.open(path) as bundle:
-                names = bundle.getnames()
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError):
-        pass  # whoever reads it says what is wrong
-    holds = any(name.lower().endswith(".cif") for name in names)
-    if not holds:
-        readable_file(path, _PURPOSE)
-    return holds

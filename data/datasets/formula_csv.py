@@ -11,7 +11,7 @@ from data.capitals import doubtful
 from data.columns import cells_of, require_formula_column
 from data.element_sets import parse_formula
 from data.table import read_accounted, read_table, refuse_left_out
-from framework.dataset import data_set
+from framework.contracts.dataset import data_set
 
 
 def formula_csv(

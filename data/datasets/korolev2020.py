@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from data.datasets.formula_csv import formula_csv
-from framework.dataset import UnusableRow, data_set, unusable_rows
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import UnusableRow, data_set, unusable_rows
 
 PROPERTIES = {
     "bulk_modulus": ("ael_bulk_modulus_vrh", "bulk modulus (Voigt-Reuss-Hill)", "GPa"),

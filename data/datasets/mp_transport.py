@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from data.element_sets import formula_element_set
-from framework.dataset import data_set
+from framework.contracts.dataset import data_set
 
 # Not stated beside the table; they follow from it: PF = S^2 sigma, m = n e^2 tau / sigma at
 # n = 1e18 per cm^3 and tau = 1e-15 s, kappa / (sigma T) = Lorenz number for metals at 300 K.

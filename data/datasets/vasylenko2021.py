@@ -9,8 +9,8 @@ import xarray as xr
 
 from data.element_sets import parse_element_set
 from data.table import read_lines
-from framework.dataset import data_set
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import data_set
 
 TRAINING, CANDIDATES = "training_fields.dat", "candidate_fields.dat"
 FEATURES = "elemental_features_37.csv"

@@ -13,8 +13,8 @@ import xarray as xr
 
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS, parse_formula
 from data.vectors import PAIR, VectorSamples
-from framework.errors import UserError
-from framework.representation import Representation
+from framework.base.errors import UserError
+from framework.contracts.representation import Representation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

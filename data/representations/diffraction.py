@@ -13,13 +13,13 @@ import xarray as xr
 
 from data import powder, scattering
 from data.cache import cached, digest
-from data.cif import read_cif_files
+from data.cif.files import read_cif_files
 from data.crystals import Crystals
 from data.vectors import PAIR, VectorSamples
-from framework.errors import UserError
-from framework.progress import shown
-from framework.representation import Representation
-from framework.space import Choice, Float
+from framework.base.errors import UserError
+from framework.base.progress import shown
+from framework.contracts.representation import Representation
+from framework.registry.parameters import Choice, Float
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

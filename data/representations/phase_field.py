@@ -12,11 +12,12 @@ import xarray as xr
 
 from data.element_sets import SYMBOLS, formula_element_set, numbers, parse_element_set
 from data.elements import element_table
-from framework.errors import UserError
-from framework.representation import Representation, Samples
+from framework.base.errors import UserError
+from framework.contracts.representation import Representation
+from framework.neural.samples import TensorSamples
 
 
-class PhaseFieldSamples(Samples):
+class PhaseFieldSamples(TensorSamples):
     """Element sets as atomic numbers and one table of standardised descriptors.
 
     Attributes:

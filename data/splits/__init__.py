@@ -1,1 +1,1 @@
-
+"""One file, one way to hold out."""

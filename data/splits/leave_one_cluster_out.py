@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from data.element_sets import numbers
-from framework.errors import UserError
-from framework.registry import REPRESENTATIONS
-from framework.space import Choice, Int
+from framework.base.errors import UserError
+from framework.registry.parameters import Choice, Int
+from framework.registry.registry import REPRESENTATIONS
 
 RANDOM_PROJECTION = "random_projection"
 

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from data.candidates.pattern import require_elements
-from framework.errors import UserError
-from framework.space import Int
+from framework.base.errors import UserError
+from framework.registry.parameters import Int
 
 
 def leave_one_element_out(

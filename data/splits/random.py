@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import xarray as xr
 
-from framework.space import Float
+from framework.registry.parameters import Float
 
 
 def random(

@@ -7,8 +7,8 @@ from typing import Annotated
 import numpy as np
 import xarray as xr
 
-from framework.errors import UserError
-from framework.space import Float
+from framework.base.errors import UserError
+from framework.registry.parameters import Float
 
 
 def time(

@@ -9,9 +9,9 @@ from data.datasets.oqmd_icsd import oqmd_icsd
 from data.message_passing import Pairs, _dgl
 from data.neighbours import neighbours
 from data.representations.crystal_graph import CrystalGraph
-from framework.dataset import take
-from framework.representation import one_thread
-from framework.training import optimiser
+from framework.contracts.dataset import take
+from framework.neural.threads import one_thread
+from framework.neural.training import optimiser
 from tests.benchmarks.timing import medians
 from zoo.encoders.deep_infomax import DeepInfoMax
 

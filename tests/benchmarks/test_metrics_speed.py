@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
-from framework.bootstrap import resample_indices
-from framework.metrics import METRICS, evaluate
+from framework.metrics.bootstrap import resample_indices
+from framework.metrics.ranking import METRICS, evaluate
 
 pytestmark = pytest.mark.speed
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from framework.components import built, represented
-from framework.config import Component, read_experiment
-from framework.plan import divided, plan
-from framework.registry import ROOT
+from framework.config.experiment import read_experiment
+from framework.config.schema import Component
+from framework.registry.registry import ROOT
+from framework.runs.components import built, represented
+from framework.runs.plan import divided, plan
 from tests.benchmarks.timing import medians, seconds
 
 pytestmark = pytest.mark.speed

@@ -17,14 +17,16 @@ from mlflow.tracking import MlflowClient
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from framework import study_tracking, tracking, tuning
-from framework.config import experiment_from
-from framework.crew import work_through
-from framework.store import store_uri
-from framework.study import ended, open_study, work
+from framework.config.experiment import experiment_from
+from framework.search import tuning
+from framework.search.study import ended, open_study, work
+from framework.search.workers import work_through
+from framework.tracking import mlflow as tracking
+from framework.tracking import study as study_tracking
+from framework.tracking.store import store_uri
 from tests.benchmarks.timing import medians, seconds
 from tests.conftest import REPORTED, tiny
-from tests.framework.killed import SPACE, START, height, planned
+from tests.framework.search.killed import SPACE, START, height, planned
 
 pytestmark = pytest.mark.speed
 

@@ -15,7 +15,7 @@ from data.representations.composition import (
     atomic_fractions,
     reduced_formula,
 )
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 amounts = st.dictionaries(st.sampled_from(SYMBOLS[:100]), st.integers(1, 8), min_size=1, max_size=5)
 

@@ -9,8 +9,8 @@ from data.cache import VARIABLE
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.elements import element_table
 from data.representations.crystal_graph import SITE_FEATURES, CrystalGraph
-from framework.dataset import take
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import take
 from tests.data.cells import ROCKSALT, drawn_cell, elsewhere, materials_of
 from tests.data.cifs import NACL, cif
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from data.crystals import Crystals
 from data.datasets.mp_transport import mp_transport
 from data.datasets.oqmd_icsd import oqmd_icsd, structure
-from framework.dataset import take
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import take
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,9 @@ def test_materials_taken_of_a_data_set_keep_their_sites(embedded, crystals):
 
 
 def test_materials_without_their_sites_are_an_error_not_another_crystal(embedded):
-    with pytest.raises(ValueError, match=r"choose materials with framework\.dataset\.take"):
+    with pytest.raises(
+        ValueError, match=r"choose materials with framework\.contracts\.dataset\.take"
+    ):
         Crystals.from_dataset(embedded.isel(material=[5, 6]))
 
 

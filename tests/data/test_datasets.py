@@ -14,7 +14,8 @@ from data.datasets.element_set_list import element_set_list
 from data.datasets.formula_csv import formula_csv
 from data.datasets.mp_transport import mp_transport
 from data.datasets.oqmd_icsd import oqmd_icsd, structure
-from framework.dataset import (
+from framework.base.errors import UserError
+from framework.contracts.dataset import (
     UnusableRow,
     content_digest,
     data_set,
@@ -22,7 +23,6 @@ from framework.dataset import (
     unusable_rows,
     write_unusable_rows,
 )
-from framework.errors import UserError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "datasets"
 ANIONS = {"N", "P", "As", "O", "S", "Se", "Te", "F", "Cl", "Br", "I"}

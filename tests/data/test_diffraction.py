@@ -12,9 +12,9 @@ from data.datasets.mp_transport import mp_transport
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.representations import diffraction
 from data.representations.diffraction import Diffraction, DiffractionSamples
-from framework.dataset import take
-from framework.errors import UserError
-from framework.space import checked, parameters
+from framework.base.errors import UserError
+from framework.contracts.dataset import take
+from framework.registry.parameters import checked, parameters
 from tests.data.cifs import BAD_CIFS, NACL, cif
 
 

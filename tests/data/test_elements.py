@@ -9,7 +9,7 @@ import pytest
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import ATOMIC_NUMBERS
 from data.elements import ELEMENT_TABLES, element_table
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 PUBLISHED = (
     Path(__file__).resolve().parents[3] / "shared/datasets/vasylenko2021/elemental_features_37.csv"

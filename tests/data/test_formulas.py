@@ -12,7 +12,7 @@ from data.datasets.formula_csv import formula_csv
 from data.datasets.mp_transport import mp_transport
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import SYMBOLS, parse_formula
-from framework.dataset import unusable_rows
+from framework.contracts.dataset import unusable_rows
 
 HYDRATE = {"Cu": 1, "S": 1, "O": 9, "H": 10}
 HALF_HYDRATE = {"Ca": 1, "S": 1, "O": 4.5, "H": 1}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data.datasets.korolev2020 import PARTS, PROPERTIES, korolev2020
-from framework.dataset import unusable_rows
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import unusable_rows
 
 
 @pytest.fixture

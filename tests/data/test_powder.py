@@ -13,7 +13,7 @@ from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import ATOMIC_NUMBERS
 from data.powder import CU_KA, Scan, patterns, peaks
 from data.symmetry import CRYSTAL_SYSTEMS
-from framework.errors import UserError
+from framework.base.errors import UserError
 from tests.data.cifs import CSCL, NACL
 
 DIAMOND = tuple(

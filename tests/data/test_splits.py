@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.splits.leave_one_cluster_out import leave_one_cluster_out
 from data.splits.time import time
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 
 def fields(order) -> xr.Dataset:

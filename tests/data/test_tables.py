@@ -20,8 +20,8 @@ from data.datasets.element_set_list import element_set_list
 from data.datasets.file import file
 from data.datasets.formula_csv import formula_csv
 from data.units import is_unit
-from framework.dataset import unusable_rows
-from framework.errors import UserError
+from framework.base.errors import UserError
+from framework.contracts.dataset import unusable_rows
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "datasets"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/datasets is absent")

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 from data.datasets.vasylenko2021 import read_fields, vasylenko2021
-from framework.dataset import content_digest
-from framework.errors import UserError
-from framework.plausibility import Plausibility
+from framework.base.errors import UserError
+from framework.contracts.dataset import content_digest
+from zoo.tasks.plausibility import Plausibility
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "datasets" / "vasylenko2021"
 

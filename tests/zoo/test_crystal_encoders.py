@@ -12,11 +12,11 @@ from data.datasets.oqmd_icsd import oqmd_icsd
 from data.representations.composition import CompositionSamples
 from data.representations.composition_diffraction import CompositionDiffraction
 from data.representations.diffraction import Diffraction
-from framework.components import GIVEN, construct
-from framework.dataset import take
-from framework.errors import UserError
-from framework.registry import ENCODERS
-from framework.space import checked, parameters
+from framework.base.errors import UserError
+from framework.contracts.dataset import take
+from framework.registry.parameters import checked, parameters
+from framework.registry.registry import ENCODERS
+from framework.runs.components import GIVEN, construct
 from zoo.encoders.composition_vae import CompositionVAE
 from zoo.encoders.concatenated_vae import ConcatenatedVAE
 from zoo.encoders.diffraction_vae import DiffractionVAE

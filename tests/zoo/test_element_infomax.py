@@ -11,10 +11,10 @@ import xarray as xr
 
 from data.element_sets import SYMBOLS
 from data.representations.phase_field import PhaseField
-from framework.components import GIVEN, construct
-from framework.errors import UserError
-from framework.metrics import ranking_metrics
-from framework.space import parameters
+from framework.base.errors import UserError
+from framework.metrics.ranking import ranking_metrics
+from framework.registry.parameters import parameters
+from framework.runs.components import GIVEN, construct
 from zoo.encoders.element_infomax import ElementInfomax
 
 PAIRS = (("Li", "Sn"), ("Na", "Al"), ("K", "Zn"), ("Ca", "Ti"), ("Mg", "La"), ("Sr", "Cu"))

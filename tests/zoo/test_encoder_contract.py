@@ -5,15 +5,16 @@ import textwrap
 import numpy as np
 import pytest
 
-from framework import contract, registry, tuning
-from framework.components import GIVEN
-from framework.config import experiment_from
-from framework.crew import work_through
-from framework.errors import UserError
-from framework.registry import ENCODERS, load_file
-from framework.space import parameters
-from framework.study import ended, open_study
-from framework.verbs import DATASET
+from framework.base.errors import UserError
+from framework.checks import encoders as contract
+from framework.commands.verbs import DATASET
+from framework.config.experiment import experiment_from
+from framework.registry.parameters import parameters
+from framework.registry.registry import ENCODERS, Registry, load_file
+from framework.runs.components import GIVEN
+from framework.search import tuning
+from framework.search.study import ended, open_study
+from framework.search.workers import work_through
 from tests.conftest import tiny
 
 
@@ -124,7 +125,7 @@ def test_an_encoder_without_decoder_is_scored_by_latent_density(items, tmp_path)
         """A contrast between views; no decoder."""
         import torch
         from torch import nn
-        from framework.neural import NeuralEncoder
+        from framework.neural.encoder import NeuralEncoder
 
         class Density(NeuralEncoder):
             representation = "phase_field"
@@ -158,7 +159,7 @@ def test_a_file_dropped_into_the_folder_is_registered_and_nothing_else_is_touche
     (folder / "mine.py").write_text(
         '"""Mine, all mine. More."""\nclass Mine:\n    baseline = True\n'
     )
-    one = registry.Registry("encoder", "zoo.encoders")
+    one = Registry("encoder", "zoo.encoders")
     monkeypatch.setattr(one, "folder", folder)
     assert one.names() == ["mine"]
     assert one.entry("mine").summary == "Mine, all mine"

@@ -9,11 +9,11 @@ from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.neighbors import NearestNeighbors as SklearnNeighbours
 
 from data.elements import element_table
-from framework.components import GIVEN, construct, represented, resolve_task
-from framework.config import Component
-from framework.plan import items_of
-from framework.registry import ENCODERS
-from framework.space import parameters
+from framework.config.schema import Component
+from framework.registry.parameters import parameters
+from framework.registry.registry import ENCODERS
+from framework.runs.components import GIVEN, construct, represented, resolve_task
+from framework.runs.plan import items_of
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 
 from data.representations.crystal_graph import CrystalGraph
-from framework.components import construct
-from framework.errors import UserError
-from framework.registry import ENCODERS
-from framework.space import checked
+from framework.base.errors import UserError
+from framework.registry.parameters import checked
+from framework.registry.registry import ENCODERS
+from framework.runs.components import construct
 from tests.data.cells import ROCKSALT, drawn_cell, elsewhere, materials_of
 from zoo.encoders.deep_infomax import DeepInfoMax, _one_pair_a_site, _partners, misfit
 

@@ -14,8 +14,8 @@ from pymatgen.core import Composition
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import SYMBOLS, parse_formula
 from data.representations.composition import atomic_fractions
-from framework.errors import UserError
-from framework.registry import OBJECTIVES
+from framework.base.errors import UserError
+from framework.registry.registry import OBJECTIVES
 from tests.conftest import phasezoo, write_yaml
 from zoo.charge_balance import imbalance
 from zoo.composition_constraints import CompositionConstraints

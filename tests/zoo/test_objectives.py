@@ -12,9 +12,9 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from data.element_sets import formula_element_set
-from framework.errors import UserError
-from framework.objective import Measured, PoolObjective
-from framework.registry import OBJECTIVES
+from framework.base.errors import UserError
+from framework.contracts.objective import Measured, PoolObjective
+from framework.registry.registry import OBJECTIVES
 from zoo.charge_neutrality import neutral_section
 from zoo.composition_map import _Plane, composition_map
 from zoo.objectives.test_function import FUNCTIONS

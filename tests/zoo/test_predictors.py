@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from framework import predictor_contract
-from framework.errors import UserError
-from framework.registry import PREDICTORS
+from framework.base.errors import UserError
+from framework.checks import predictors as predictor_contract
+from framework.registry.registry import PREDICTORS
 from tests.conftest import phasezoo
 from zoo.early_stopping import outputs, trained
 from zoo.predictors import ridge, space_group_network

@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from data.datasets.vasylenko2021 import FILES
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS
 from data.elements import element_table
-from framework.errors import UserError
-from framework.registry import PUBLISHED
+from framework.base.errors import UserError
+from framework.registry.registry import PUBLISHED
 from zoo.published.vasylenko2021 import vasylenko2021
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "datasets" / "vasylenko2021"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from framework.errors import UserError
+from framework.base.errors import UserError
 from tests.conftest import phasezoo, write_yaml
 from tests.zoo.test_graph_encoders import planted, shown, unfitted
 

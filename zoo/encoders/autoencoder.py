@@ -6,9 +6,9 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from framework.neural import NeuralEncoder
-from framework.space import Float, Int
-from framework.training import Settings
+from framework.neural.encoder import NeuralEncoder
+from framework.neural.training import Settings
+from framework.registry.parameters import Float, Int
 from zoo.networks import dense
 
 

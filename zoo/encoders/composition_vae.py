@@ -10,7 +10,7 @@ from typing import Annotated
 
 from torch import nn
 
-from framework.space import Int
+from framework.registry.parameters import Int
 from zoo.networks import dense
 from zoo.variational import (
     Activation,

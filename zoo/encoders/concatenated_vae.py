@@ -9,10 +9,10 @@ from torch import Tensor
 
 from data.representations.composition import N_ELEMENTS
 from data.vectors import VectorSamples
-from framework.components import construct
-from framework.neural import NeuralEncoder
-from framework.space import checked
-from framework.training import Scoring
+from framework.neural.encoder import NeuralEncoder
+from framework.neural.training import Scoring
+from framework.registry.parameters import checked
+from framework.runs.components import construct
 from zoo.encoders.composition_vae import CompositionVAE
 from zoo.encoders.diffraction_vae import DiffractionVAE
 from zoo.variational import VariationalEncoder

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from framework.encoder import Encoder
-from framework.representation import Samples
+from framework.contracts.encoder import Encoder
+from framework.contracts.representation import Samples
 
 
 class Constant(Encoder):
@@ -23,7 +23,7 @@ class Constant(Encoder):
     def __init__(self, representation: str = "composition") -> None:
         self.representation = representation
 
-    def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: Samples, validation: Any = None) -> Self:
         self.n_seen_ = len(samples)
         return self
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from data.graphs import GraphBatch
-from framework.errors import UserError
-from framework.neural import NeuralEncoder
-from framework.space import Float, Int
-from framework.training import Settings
+from framework.base.errors import UserError
+from framework.neural.encoder import NeuralEncoder
+from framework.neural.training import Settings
+from framework.registry.parameters import Float, Int
 from zoo.site_network import SiteNetwork
 
 SiteDim = Annotated[int, Int(16, 128, within=(4, 1024))]

@@ -11,8 +11,8 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from framework.errors import UserError
-from framework.space import Float, Int
+from framework.base.errors import UserError
+from framework.registry.parameters import Float, Int
 from zoo.networks import ACTIVATIONS, dense
 from zoo.variational import Activation, Beta, Initialiser, Penalty, VAESettings, VariationalEncoder
 

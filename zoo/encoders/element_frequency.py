@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
 from data.representations.phase_field import PhaseFieldSamples
-from framework.encoder import Encoder
-from framework.representation import Samples
-from framework.space import Float
+from framework.contracts.encoder import Encoder
+from framework.registry.parameters import Float
 
 
 class ElementFrequency(Encoder):
@@ -25,7 +24,7 @@ class ElementFrequency(Encoder):
     def __init__(self, smoothing: Annotated[float, Float(1e-3, 100.0, log=True)] = 1.0) -> None:
         self.smoothing = smoothing
 
-    def fit(self, samples: PhaseFieldSamples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: PhaseFieldSamples, validation: Any = None) -> Self:
         counts = np.bincount(samples.elements.numpy().ravel(), minlength=119)
         self.log_count_ = np.log(counts + self.smoothing)
         return self

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framework.errors import UserError
-from framework.neural import NeuralEncoder
-from framework.representation import Samples
-from framework.space import Float, Int
-from framework.training import Settings
+from framework.base.errors import UserError
+from framework.neural.encoder import NeuralEncoder
+from framework.neural.samples import TensorSamples
+from framework.neural.training import Settings
+from framework.registry.parameters import Float, Int
 from zoo.networks import dense
 
 
@@ -74,7 +74,7 @@ class ElementInfomax(NeuralEncoder):
         self.register_buffer("elements", torch.zeros(119, n_features))
         self.register_buffer("share", torch.zeros(119))
 
-    def fit(self, samples: Any, validation: Samples | None = None) -> Self:
+    def fit(self, samples: Any, validation: Any = None) -> Self:
         """Train on `PhaseFieldSamples`; false elements are those that occur in them."""
         counts = samples.elements.flatten().bincount(minlength=119)
         share = torch.where(counts > 0, counts**self.exponent, 0.0)
@@ -102,7 +102,7 @@ class ElementInfomax(NeuralEncoder):
             "kl": self.beta * divergence,
         }
 
-    def score_samples(self, samples: Samples) -> Any:
+    def score_samples(self, samples: TensorSamples) -> Any:
         """Mean of T over the elements of each sample (n,), without noise."""
 
         def score(batch: Tensor) -> Tensor:

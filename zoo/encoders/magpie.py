@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from data.elements import element_table
 from data.representations.composition import N_ELEMENTS, CompositionSamples
-from framework.encoder import Encoder
-from framework.representation import Samples
+from framework.contracts.encoder import Encoder
 
 FEATURES = [
     "Number",
@@ -49,7 +48,7 @@ class Magpie(Encoder):
     representation = "composition"
     baseline = True
 
-    def fit(self, samples: CompositionSamples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: CompositionSamples, validation: Any = None) -> Self:
         found = statistics(samples.values.cpu().double().numpy())
         spread = found.std(axis=0)
         spread[spread < 1e-12 * np.abs(found).max(axis=0).clip(1e-300)] = np.inf

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
 from data.representations.phase_field import PhaseFieldSamples
-from framework.encoder import Encoder
-from framework.representation import Samples
-from framework.space import Int
+from framework.contracts.encoder import Encoder
+from framework.registry.parameters import Int
 
 
 class NearestNeighbours(Encoder):
@@ -25,7 +24,7 @@ class NearestNeighbours(Encoder):
     def __init__(self, k: Annotated[int, Int(1, 50)] = 3) -> None:
         self.k = k
 
-    def fit(self, samples: PhaseFieldSamples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: PhaseFieldSamples, validation: Any = None) -> Self:
         points = samples.descriptors()
         self.mean_, self.scale_ = points.mean(axis=0), points.std(axis=0)
         self.scale_[self.scale_ < 1e-6] = np.inf  # constant: tells nothing

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
 from data.representations.phase_field import PhaseFieldSamples
-from framework.encoder import Encoder
-from framework.representation import Samples
-from framework.space import Float
+from framework.contracts.encoder import Encoder
+from framework.registry.parameters import Float
 
 
 class PairCooccurrence(Encoder):
@@ -26,7 +25,7 @@ class PairCooccurrence(Encoder):
     def __init__(self, smoothing: Annotated[float, Float(1e-3, 100.0, log=True)] = 1.0) -> None:
         self.smoothing = smoothing
 
-    def fit(self, samples: PhaseFieldSamples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: PhaseFieldSamples, validation: Any = None) -> Self:
         counts = np.zeros((119, 119))
         for first, second in _pairs(samples):
             np.add.at(counts, (first, second), 1)

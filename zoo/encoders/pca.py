@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
 
-from framework.encoder import Encoder
-from framework.errors import UserError
-from framework.representation import Samples
-from framework.space import Int
+from framework.base.errors import UserError
+from framework.contracts.encoder import Encoder
+from framework.neural.samples import TensorSamples
+from framework.registry.parameters import Int
 
 
 class PCA(Encoder):
@@ -29,7 +29,7 @@ class PCA(Encoder):
     ) -> None:
         self.latent_dim, self.representation = latent_dim, representation
 
-    def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: TensorSamples, validation: Any = None) -> Self:
         self.require_vectors(samples)
         index = torch.arange(len(samples)).repeat_interleave(samples.n_views)
         view = torch.arange(samples.n_views).repeat(len(samples))
@@ -40,11 +40,11 @@ class PCA(Encoder):
         self.components_ = vectors[:, ::-1][:, : self.latent_dim]
         return self
 
-    def transform(self, samples: Samples) -> np.ndarray:
+    def transform(self, samples: TensorSamples) -> np.ndarray:
         self.require_fitted()
         return samples.mean_over_views(lambda batch: self._project(batch)[0])
 
-    def score_samples(self, samples: Samples) -> np.ndarray:
+    def score_samples(self, samples: TensorSamples) -> np.ndarray:
         self.require_fitted()
 
         def score(batch: torch.Tensor) -> torch.Tensor:
@@ -54,7 +54,7 @@ class PCA(Encoder):
 
         return samples.mean_over_views(score)[:, 0]
 
-    def require_vectors(self, samples: Samples) -> None:
+    def require_vectors(self, samples: TensorSamples) -> None:
         """Refuse graphs.
 
         Raises:

@@ -12,9 +12,9 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from framework.neural import NeuralEncoder
-from framework.space import Choice, Float, Int
-from framework.training import Settings
+from framework.neural.encoder import NeuralEncoder
+from framework.neural.training import Settings
+from framework.registry.parameters import Choice, Float, Int
 from zoo.networks import dense
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
-from framework.representation import Samples
-from framework.space import Int
+from framework.neural.samples import TensorSamples
+from framework.registry.parameters import Int
 from zoo.encoders.pca import PCA
 
 
@@ -29,7 +29,7 @@ class RandomProjection(PCA):
     ) -> None:
         super().__init__(latent_dim, representation)
 
-    def fit(self, samples: Samples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: TensorSamples, validation: Any = None) -> Self:
         self.require_vectors(samples)
         drawn = np.random.default_rng(self.seed).normal(size=(samples.width, self.latent_dim))
         self.components_ = np.linalg.qr(drawn)[0]

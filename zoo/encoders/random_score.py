@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from data.representations.phase_field import PhaseFieldSamples
-from framework.encoder import Encoder
-from framework.representation import Samples
+from framework.contracts.encoder import Encoder
 
 
 class RandomScore(Encoder):
@@ -17,7 +16,7 @@ class RandomScore(Encoder):
     representation = "phase_field"
     baseline = True
 
-    def fit(self, samples: PhaseFieldSamples, validation: Samples | None = None) -> Self:
+    def fit(self, samples: PhaseFieldSamples, validation: Any = None) -> Self:
         self.salt_ = np.random.default_rng(self.seed).integers(1, 2**62)
         return self
 

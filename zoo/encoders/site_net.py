@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from data.graphs import GraphBatch, GraphSamples
-from framework.encoder import EndToEnd, Learner
-from framework.errors import UserError
-from framework.representation import one_thread
-from framework.space import Choice, Int
-from framework.training import device, optimiser
+from framework.base.errors import UserError
+from framework.contracts.learner import EndToEnd, Learner
+from framework.neural.threads import one_thread
+from framework.neural.training import device, optimiser
+from framework.registry.parameters import Choice, Int
 from zoo.encoders.deep_infomax import DeepInfoMax, Heads, LatentDim, SiteDim, Weight
 
 
@@ -138,7 +138,7 @@ class SiteNet(DeepInfoMax, EndToEnd):
         Raises:
             UserError: there is no such run, or it is of another encoder or other settings.
         """
-        from framework.saved import SavedRun, find_run
+        from framework.runs.saved import SavedRun, find_run
 
         folder = find_run(run, Path("runs"))
         saved = SavedRun.open(folder)

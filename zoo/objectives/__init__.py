@@ -1,0 +1,1 @@
+"""One file, one objective of a search for points."""

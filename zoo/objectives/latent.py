@@ -31,16 +31,17 @@ from data.representations.composition import (
     reduced_formula,
 )
 from data.representations.composition_diffraction import CompositionDiffractionSamples
-from framework.dataset import take
-from framework.errors import UserError, placed
-from framework.objective import FloatArray, Measured, Objective
-from framework.pareto import hypervolume
-from framework.predictor import Predictor
-from framework.probing import probe_of
-from framework.representation import one_thread
-from framework.space import Choice, Float, Int
+from framework.base.errors import UserError, placed
+from framework.contracts.dataset import take
+from framework.contracts.objective import FloatArray, Measured, Objective
+from framework.contracts.predictor import Predictor
+from framework.metrics.hypervolume import hypervolume
+from framework.neural.threads import one_thread
+from framework.registry.parameters import Choice, Float, Int
 from zoo.composition_constraints import CompositionConstraints, composition_key
 from zoo.latent_space import LatentSpace
+from zoo.probing import probe_of
+from zoo.proposals import proposals, proposals_figure
 from zoo.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -263,15 +264,15 @@ class Latent(Objective):
 
     def tables(self, evaluations: pd.DataFrame) -> dict[str, pd.DataFrame]:
         """``proposals``: every formula that keeps all constraints, the best ones first."""
-        from zoo.proposals import proposals
-
-        return {"proposals": proposals(self, evaluations)}
+        return {"proposals": proposals(self.wanted, self.names, evaluations)}
 
     def figures(self, evaluations: pd.DataFrame, target: float | None) -> dict[str, Figure]:
-        from zoo.proposals import proposals, proposals_figure
-
-        table = proposals(self, evaluations)
-        return {"proposals": proposals_figure(self, table)} if len(table) else {}
+        table = proposals(self.wanted, self.names, evaluations)
+        return (
+            {"proposals": proposals_figure(self.latent_space, self.wanted, table)}
+            if len(table)
+            else {}
+        )
 
     def _fitted(self, item: Any, settings: dict[str, Any], name: str, seed: int) -> Predictor:
         space, values = self.latent_space, self.latent_space.values(name)

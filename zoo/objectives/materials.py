@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from framework.errors import UserError, placed
-from framework.objective import PoolObjective
-from framework.space import Choice, Float, Int
+from framework.base.errors import UserError, placed
+from framework.contracts.objective import PoolObjective
+from framework.registry.parameters import Choice, Float, Int
 from zoo.latent_space import LatentSpace
 
 FEWEST = 10

@@ -12,10 +12,10 @@ import numpy as np
 from data.element_sets import ATOMIC_NUMBERS, parse_formula
 from data.representations.composition import atomic_fractions
 from data.table import has_column, read_materials, read_table
-from framework.dataset import as_json
-from framework.errors import UserError
-from framework.objective import PoolObjective
-from framework.space import Choice
+from framework.base.errors import UserError
+from framework.contracts.dataset import as_json
+from framework.contracts.objective import PoolObjective
+from framework.registry.parameters import Choice
 from zoo.charge_neutrality import FEWEST, neutral_section
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution
 
-from framework.errors import UserError
-from framework.objective import Measured, Objective
-from framework.space import Choice, Int
+from framework.base.errors import UserError
+from framework.contracts.objective import Measured, Objective
+from framework.registry.parameters import Choice, Int
 
 FloatArray = NDArray[np.float64]
 

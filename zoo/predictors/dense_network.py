@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from framework.predictor import Predictor
-from framework.space import Float, Int
-from framework.training import device
+from framework.contracts.predictor import Predictor
+from framework.neural.training import device
+from framework.registry.parameters import Float, Int
 from zoo.early_stopping import outputs, trained
 from zoo.networks import dense
 

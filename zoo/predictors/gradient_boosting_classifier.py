@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from framework.predictor import Classifier
-from framework.space import Float, Int
+from framework.contracts.predictor import Classifier
+from framework.registry.parameters import Float, Int
 
 
 class GradientBoostingClassifier(Classifier):

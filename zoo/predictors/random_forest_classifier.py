@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from framework.predictor import Classifier
-from framework.space import Int
+from framework.contracts.predictor import Classifier
+from framework.registry.parameters import Int
 
 
 class RandomForestClassifier(Classifier):

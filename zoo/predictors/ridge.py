@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from framework.predictor import Predictor
-from framework.space import Int
+from framework.contracts.predictor import Predictor
+from framework.registry.parameters import Int
 
 
 class Ridge(Predictor):

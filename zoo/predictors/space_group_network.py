@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from framework.errors import UserError
-from framework.predictor import Classifier
-from framework.space import Float, Int
-from framework.training import device
+from framework.base.errors import UserError
+from framework.contracts.predictor import Classifier
+from framework.neural.training import device
+from framework.registry.parameters import Float, Int
 from zoo.early_stopping import outputs, trained
 from zoo.networks import dense
 

@@ -25,7 +25,7 @@ from data.datasets.vasylenko2021 import (
 from data.element_sets import SYMBOLS, numbers
 from data.elements import element_table
 from data.table import has_column, read_table
-from framework.errors import UserError
+from framework.base.errors import UserError
 
 Field = tuple[str, ...]
 

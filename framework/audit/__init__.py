@@ -1,0 +1,1 @@
+"""Is the latent space alive: collapse audit, isotropy."""

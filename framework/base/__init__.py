@@ -1,0 +1,1 @@
+"""What every wing may use: errors, files that appear whole, progress, digests, database addresses."""

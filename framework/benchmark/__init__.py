@@ -1,0 +1,1 @@
+"""The grid of runs, its cube of results, leaderboard, published figures."""

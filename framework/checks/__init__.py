@@ -1,0 +1,1 @@
+"""The contract suites behind `phasezoo check` and the tests."""

@@ -1,0 +1,1 @@
+"""The verbs: what the command line and a notebook both call, and what is printed."""

@@ -1,0 +1,1 @@
+"""Strict YAML, and the schemas of experiment, tuning, optimisation and published figures."""

@@ -1,0 +1,1 @@
+"""What a plug-in fulfils: data set, representation, split, encoder, learner, predictor, task, objective."""

@@ -1,0 +1,88 @@
+"""The parts of a split, and how a fold is divided into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from framework.base.errors import UserError
+
+if TYPE_CHECKING:
+    pass
+
+
+PARTS = ("train", "validation", "holdout", "unexplored")
+"""What an item is in one split; its code in results is the position here."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the items in each part; the parts are disjoint and hold every item.
+
+    Raises:
+        AssertionError: an item stands in two parts, or in none: a leak, never a user's mistake.
+    """
+
+    label: str
+    train: np.ndarray
+    validation: np.ndarray
+    holdout: np.ndarray
+    unexplored: np.ndarray
+
+    def __post_init__(self) -> None:
+        everything = np.concatenate([getattr(self, part) for part in PARTS])
+        count = np.bincount(everything)
+        assert (count == 1).all(), f"split {self.label}: an item stands in {count.max()} parts"
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The part of every item (n,), as its position in `PARTS`."""
+        out = np.empty(sum(len(getattr(self, part)) for part in PARTS), dtype=np.int8)
+        for code, part in enumerate(PARTS):
+            out[getattr(self, part)] = code
+        return out
+
+
+def divide(
+    items: xr.Dataset, held: np.ndarray, *, label: str, validation_fraction: float, seed: int
+) -> Split:
+    """The split of one fold.
+
+    Args:
+        held: which reported items (n_reported,) are held out.
+        validation_fraction: share of the other element sets that is watched, never learned
+            from; drawn at random.
+
+    Raises:
+        UserError: nothing is held out, or too little is left to learn from.
+    """
+    reported = np.flatnonzero(items["reported"].values)
+    rest = reported[~held]
+    noun = items.attrs.get("noun", "fields")
+    if not held.any():
+        raise UserError(
+            f"split '{label}': leaves no hold-out among {len(reported)} reported {noun}; "
+            f"raise the fraction or bring more {noun}"
+        )
+    sets = items["element_set"].values
+    assert not set(sets[reported[held]]) & set(sets[rest]), f"split {label}: a set on both sides"
+    code, unique = pd.factorize(sets[rest])
+    n_sets = len(unique)
+    order = np.random.default_rng([seed, 1]).permutation(n_sets)
+    watched = np.isin(code, order[: round(validation_fraction * n_sets)])
+    if (~watched).sum() < 2:
+        raise UserError(
+            f"split '{label}': leaves {(~watched).sum()} of {len(reported)} reported {noun} "
+            "to learn from; at least 2 are needed"
+        )
+    return Split(
+        label,
+        train=rest[~watched],
+        validation=rest[watched],
+        holdout=reported[held],
+        unexplored=np.flatnonzero(~items["reported"].values),
+    )

@@ -1,0 +1,1 @@
+"""Ranking, regression and classification metrics, their bootstrap intervals, hypervolume."""

@@ -1,0 +1,1 @@
+"""NeuralEncoder and its training on Lightning; samples as tensors."""

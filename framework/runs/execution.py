@@ -1,0 +1,196 @@
+"""One run: prepare -> fit -> score -> evaluate."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from framework.runs.components import built, represented
+from framework.audit.audit import audit
+from framework.contracts.encoder import Encoder
+from framework.base.errors import UserError
+from framework.runs.plan import Run, divided
+from framework.contracts.representation import Samples
+from framework.contracts.split import PARTS, Split
+from framework.contracts.task import Fit, Judged
+from framework.runs.components import task_of
+
+LATENT_CANDIDATES = 3000
+"""Unexplored items whose latent vectors a run keeps, for maps and audits."""
+
+
+Progress = Callable[[int, int], None]
+
+
+def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
+    """Fit the encoder of a run on its training part.
+
+    Args:
+        watching: given the fit that begins, makes what is told of its progress.
+    """
+    settings = run.settings
+    items, split = divided(settings)
+    task = task_of(settings["task"])
+    started = time.perf_counter()
+    representation, samples = represented(settings["representation"], items, split.train)
+    encoder = built(settings["encoder"], samples, run.seed)
+    begun = Fit(items, split, task, representation, samples, encoder, 0.0)
+    if watching is not None:
+        encoder.progress = watching(begun)
+    encoder.fit(samples.take(split.train), samples.take(split.validation))
+    return replace(begun, seconds=time.perf_counter() - started)
+
+
+def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
+    """Fit, score and evaluate one run; its folder appears when all of it is written."""
+    from framework.figures import latent as latent_plots
+    from framework.figures.audit import audit_figure
+    from framework.figures.canvas import save, save_all
+    from framework.figures.run import run_figures
+
+    settings = run.settings
+    done = fit(run, None if progress is None else lambda _: progress)
+    items, split, encoder, representation = (
+        done.items,
+        done.split,
+        done.encoder,
+        done.representation,
+    )
+    judged = done.task.judge(done, settings["resamples"])
+    members = done.task.members
+    found = audit(encoder, representation, done.samples, items, split, members)
+    cell = _cell(run, split, judged, encoder, done.samples)
+    for name in ("variance", "kl"):
+        if name in found.evidence:
+            cell[f"latent_{name}"] = ("latent_dim", found.evidence[name])
+    cell.attrs["audit"] = json.dumps([found.verdict, found.reasons, found.values])
+    cell.attrs |= {"seconds_fit": done.seconds, "seconds_score": judged.seconds}
+    cell.attrs["versions"] = json.dumps(versions())
+
+    folder = run.folder(runs)
+    scratch = folder.with_name(f".{run.digest}.{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        encoder.save(scratch / encoder.checkpoint)
+        representation.save(scratch / representation.checkpoint)
+        (scratch / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
+        listed = split.unexplored if len(split.unexplored) else split.holdout
+        names = items[items.attrs["named_by"]].values[listed].astype(str)
+        table = ranked(names, judged.scores[listed]).head(1000)
+        table.to_csv(scratch / "ranking.csv", index=False)
+        save_all({**done.task.figures(cell), **run_figures(cell)}, scratch / "figures")
+        save(audit_figure(found, run.encoder), scratch / "figures" / "audit.png")
+        latent_plots.save_latent_figures(done, cell, scratch / "figures")
+        compressed = {name: {"zlib": True, "complevel": 4} for name in ("score", "part")}
+        cell.to_netcdf(scratch / "cell.nc", engine="netcdf4", encoding=compressed)
+        if folder.exists():  # left by an older version of this file, without cell.nc
+            shutil.rmtree(folder)
+        scratch.replace(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def read_cell(folder: Path) -> xr.Dataset:
+    """The results of a finished run, in memory.
+
+    Raises:
+        UserError: the file is damaged; the message says how to mend it.
+    """
+    try:
+        with xr.open_dataset(folder / "cell.nc", engine="netcdf4") as file:
+            return file.load()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{folder / 'cell.nc'}: cannot be read ({error}); delete the folder {folder} and run "
+            "the benchmark again"
+        ) from None
+
+
+def versions() -> dict[str, str]:
+    """What else decides numbers to the last bit: the interpreter, the libraries, the processor."""
+    names = ("phasezoo", "numpy", "scipy", "scikit-learn", "torch", "pytorch-lightning", "xarray")
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in names},
+    }
+
+
+def ranked(names: np.ndarray, scores: np.ndarray) -> Any:
+    """A table of items, best first: rank, elements, score, percentile.
+
+    Equal scores are listed by name, so that the order of the input never shows.
+    ``attrs["order"]``: positions of the rows in the input.
+    """
+    import pandas as pd
+
+    order = np.lexsort((names, -scores))
+    n = len(order)
+    columns = {
+        "rank": np.arange(1, n + 1),
+        "elements": names[order],
+        "score": scores[order],
+        "percentile": 100 * (1 - np.arange(n) / n),
+    }
+    table = pd.DataFrame(columns)
+    table.attrs["order"] = order
+    return table
+
+
+def _cell(run: Run, split: Split, judged: Judged, encoder: Encoder, samples: Samples) -> xr.Dataset:
+    rng = np.random.default_rng(0)
+    n = min(LATENT_CANDIDATES, len(split.unexplored))
+    shown = np.concatenate(
+        [
+            split.train,
+            split.validation,
+            split.holdout,
+            np.sort(rng.choice(split.unexplored, n, False)),
+        ]
+    )
+    evaluation = judged.evaluation
+    metrics = list(evaluation.values)
+    per_metric = {
+        "value": evaluation.values,
+        "low": evaluation.low,
+        "high": evaluation.high,
+        "random": evaluation.random,
+        "validation": judged.validation,
+    }
+    return xr.Dataset(
+        {
+            "score": ("candidate", judged.scores.astype(np.float32)),
+            "part": ("candidate", split.codes, {"parts": " ".join(PARTS)}),
+            "replicates": (("metric", "resample"), evaluation.replicates.astype(np.float32)),
+            "latent": (
+                ("latent_item", "latent_dim"),
+                encoder.transform(samples.take(shown)).astype(np.float32),
+            ),
+            "latent_candidate": ("latent_item", shown),
+            **{name: ("metric", [of[m] for m in metrics]) for name, of in per_metric.items()},
+            **judged.variables,
+        },
+        coords={"metric": metrics},
+        attrs={
+            "digest": run.digest,
+            "encoder": run.encoder,
+            "split": run.split,
+            "seed": run.seed,
+            "task": run.settings["task"]["name"],
+            "history": json.dumps(encoder.history),
+            **{f"n_{part}": len(getattr(split, part)) for part in PARTS},
+        },
+    )

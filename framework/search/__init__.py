@@ -1,0 +1,1 @@
+"""Studies that survive a kill; tuning of settings; optimisation of points."""

@@ -1,0 +1,142 @@
+"""Which store the runs go to, what happens to one that cannot be used, and the interface on it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.base.errors import UserError
+from framework.tracking import mlflow as tracking
+from framework.tracking import store
+from framework.tracking.ui import serve_ui, ui_command
+
+
+@pytest.fixture(autouse=True)
+def _default_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+class TestTheStore:
+    def test_the_default_is_a_file_in_the_folder_of_results(self, tmp_path: Path) -> None:
+        assert store.store_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+
+    def test_the_environment_is_respected(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/else.db")
+        tracking.require_store(tmp_path / "runs")
+        assert [path.name for path in tmp_path.iterdir()] == ["else.db"]
+
+    def test_a_first_use_is_silent(self, tmp_path: Path) -> None:
+        code = (
+            "from pathlib import Path\nfrom framework.tracking import mlflow as tracking\n"
+            f"tracking.require_store(Path({str(tmp_path / 'runs')!r}))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (tmp_path / "runs" / "mlflow.db").exists()
+
+    def test_a_folder_that_cannot_be_made_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("here")
+        with pytest.raises(UserError, match=r"mlflow\.db: cannot be used .*--no-track"):
+            tracking.require_store(tmp_path / "file" / "runs")
+
+    def test_a_damaged_file_is_refused_at_once(self, tmp_path: Path) -> None:
+        (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+        started = time.perf_counter()
+        with pytest.raises(UserError, match="not a database"):
+            tracking.require_store(tmp_path)
+        assert time.perf_counter() - started < 2
+
+    def test_a_locked_file_is_refused_in_seconds(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "PATIENCE", 1)
+        holder = sqlite3.connect(tmp_path / "mlflow.db")
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UserError, match="locked"):
+            tracking.require_store(tmp_path)
+        holder.close()
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "http://me:secret@127.0.0.1:9",
+            "postgresql://me:secret@127.0.0.1:9/mlflow",
+            "htp://me:secret@server",
+            "http://me:secret@[::1",
+            "file:///tmp/old-file-store",
+        ],
+    )
+    def test_a_wrong_address_is_refused_without_showing_the_password(
+        self, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        started = time.perf_counter()
+        with pytest.raises(UserError) as refused:
+            tracking.require_store(tmp_path)
+        assert time.perf_counter() - started < 10
+        assert "secret" not in str(refused.value)
+        assert "MLFLOW_TRACKING_URI" in str(refused.value)
+        assert not list(tmp_path.iterdir())
+
+    def test_a_server_that_never_answers_is_given_up_in_seconds(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "PATIENCE", 1)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+            monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+            started = time.perf_counter()
+            with pytest.raises(UserError, match=f"{address}: cannot be used"):
+                tracking.require_store(tmp_path)
+        assert time.perf_counter() - started < 8
+        assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+
+
+class TestTheInterface:
+    def test_it_starts_without_mlflow_and_torch_in_our_own_process(self) -> None:
+        code = "import sys, framework.tracking.store, framework.commands.main; print({'mlflow', 'torch'} & set(sys.modules))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.stdout.strip() == "set()"
+
+    @pytest.mark.parametrize("chosen", [None, "false"])
+    def test_nothing_is_sent_to_the_makers_of_mlflow_unless_the_user_says_so(
+        self, chosen: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "mlflow.db").touch()
+        monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+        if chosen:
+            monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", chosen)
+        started: dict[str, Any] = {}
+
+        class Server:
+            def __init__(self, command: list[str], **given: Any) -> None:
+                started.update(given)
+
+            def wait(self) -> int:
+                return 0
+
+        monkeypatch.setattr(subprocess, "Popen", Server)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        assert serve_ui(tmp_path, port) == 0
+        assert started["env"]["MLFLOW_DISABLE_TELEMETRY"] == (chosen or "true")
+
+    def test_a_folder_without_store_says_so(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="nothing is tracked there yet"):
+            ui_command(tmp_path, 5000)
+
+    def test_a_port_beyond_the_last_is_refused(self, tmp_path: Path) -> None:
+        tracking.require_store(tmp_path)
+        with pytest.raises(UserError, match="port 70000"):
+            serve_ui(tmp_path, 70000)

@@ -1,0 +1,159 @@
+"""Plausibility: held-out reported fields ranked among all unexplored ones."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import xarray as xr
+
+from framework.base.errors import UserError
+from framework.config.schema import component_from
+from framework.contracts.dataset import UnusableRow, content_digest
+from framework.contracts.split import Split
+from framework.contracts.task import Fit, Judged
+from framework.metrics.evaluation import Evaluation
+from framework.metrics.ranking import METRICS, evaluate, ranking_metrics
+from framework.registry.parameters import Float, checked
+from framework.registry.registry import CANDIDATES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class Plausibility:
+    """One-class ranking: held-out reported fields (hits) among all unexplored ones.
+
+    Unexplored fields are unlabelled, not negative: some are stable and merely not made yet.
+
+    Args:
+        candidates: the source of candidates: a registered name, or a mapping with ``name`` and
+            its settings.
+        prior: assumed share of the unexplored that are hits, for the corrected ``auroc_pu``.
+    """
+
+    name = "plausibility"
+    metrics = tuple(METRICS)
+
+    def __init__(
+        self,
+        candidates: str | dict[str, Any] = "pattern",
+        prior: Annotated[float, Float(0.0, 0.5)] = 0.05,
+    ) -> None:
+        self.candidates, self.prior = candidates, prior
+        where = "task.candidates"
+        source = component_from(candidates, where)
+        item = CANDIDATES.load(source.name, where)
+        self.space = item(**checked(item, source.parameters, name=source.name, where=where))
+        self.members = self.space.members
+        self.unusable: list[UnusableRow] = getattr(self.space, "unusable", [])
+        self.sources: tuple[Path, ...] = (CANDIDATES.source(source.name),)
+
+    def items(self, dataset: xr.Dataset) -> xr.Dataset:
+        """All element sets of the space: reported ones, then unexplored ones, each sorted.
+
+        One item is one element set, so no two materials of the same elements can stand on both
+        sides of a split. Variables on ``material``: ``element_set``, ``reported`` (bool),
+        ``order`` (entry order of the earliest material of the set, NaN where unknown).
+
+        Raises:
+            UserError: the data set holds no field of the space, or no candidate is left.
+        """
+        sets = dataset["element_set"].values.astype(str)
+        reported = self.space.members(sets)
+        if not reported:
+            raise UserError(
+                f"{dataset.attrs['title']}: none of the {len(set(sets))} element sets is of the "
+                f"pattern {self.space.pattern} (first: {sets[0]}); give the pattern that fits"
+            )
+        unexplored = self.space.unexplored(np.unique(sets))
+        assert not set(unexplored) & set(sets), "an unexplored field is reported"
+        names = np.array([*reported, *unexplored])
+        items = xr.Dataset(
+            {
+                "element_set": ("material", names),
+                "reported": ("material", np.arange(len(names)) < len(reported)),
+                "order": ("material", _first_entry(dataset, sets, names)),
+            }
+        )
+        items.attrs |= {"noun": "fields", "named_by": "element_set"}
+        items.attrs["digest"] = content_digest(items)
+        items.attrs["summary"] = (
+            f"{len(reported):,} of {len(set(sets)):,} element sets are of the pattern "
+            f"{self.space.pattern}; {len(unexplored):,} unexplored candidates"
+        )
+        return items
+
+    def unfit_rows(self, dataset: xr.Dataset) -> list[UnusableRow]:
+        """The rows of a list of element sets that are not of the pattern."""
+        lines = json.loads(dataset.attrs.get("lines", "[]"))
+        fitting = set(self.space.members(dataset["element_set"].values.astype(str)))
+        reason = f"not of the pattern {self.space.pattern}"
+        return [
+            UnusableRow(line, reason, str(text))
+            for line, text in zip(lines, dataset["element_set"].values, strict=bool(lines))
+            if str(text) not in fitting
+        ]
+
+    def require(self, items: xr.Dataset, split: Split) -> None:
+        """Every split that has a hold-out can be judged."""
+
+    def judge(self, done: Fit, resamples: int) -> Judged:
+        started = time.perf_counter()
+        scores = done.encoder.score_samples(done.samples)
+        seconds = time.perf_counter() - started
+        watched = np.concatenate([done.split.validation, done.split.unexplored])
+        return Judged(
+            scores,
+            self.evaluate(scores, done.split, resamples),
+            self._validation(scores[watched], len(done.split.validation)),
+            seconds,
+        )
+
+    def validate(self, done: Fit, most: int) -> dict[str, float]:
+        unexplored = done.split.unexplored
+        drawn = np.random.default_rng(0).permutation(len(unexplored))[:most]
+        index = np.concatenate([done.split.validation, unexplored[drawn]])
+        scores = done.encoder.score_samples(done.samples.take(index))
+        return self._validation(scores, len(done.split.validation))
+
+    def figures(self, cell: xr.Dataset) -> dict[str, Figure]:
+        from framework.figures.ranking import ranking_curve, score_distribution
+
+        return {
+            "ranking_curve": ranking_curve(cell),
+            "score_distribution": score_distribution(cell),
+        }
+
+    def comparison_figures(self, cube: xr.Dataset, table: pd.DataFrame) -> dict[str, Figure]:
+        from framework.figures.ranking import recall_curves
+
+        return {"recall_curves": recall_curves(cube, table)}
+
+    def evaluate(self, scores: np.ndarray, split: Split, resamples: int) -> Evaluation:
+        """The metrics of one run: hold-out against unexplored; nothing else is looked at."""
+        index = np.concatenate([split.holdout, split.unexplored])
+        relevance = np.arange(len(index)) < len(split.holdout)
+        return evaluate(scores[index], relevance, prior=self.prior, n_resamples=resamples)
+
+    def _validation(self, scores: np.ndarray, n_validation: int) -> dict[str, float]:
+        """Of the scores of validation fields, then of unexplored ones (n,)."""
+        relevance = np.arange(len(scores)) < n_validation
+        if not n_validation:
+            return dict.fromkeys(METRICS, float("nan"))
+        return ranking_metrics(scores, relevance, prior=self.prior)
+
+
+def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np.ndarray:
+    first = np.full(len(names), np.inf)
+    if variable := dataset.attrs["time"]:
+        position = {name: i for i, name in enumerate(names)}
+        where = np.array([position.get(text, -1) for text in sets])
+        entries = dataset[variable].values.astype(float)
+        found = (where >= 0) & np.isfinite(entries)
+        np.minimum.at(first, where[found], entries[found])
+    return np.where(np.isfinite(first), first, np.nan)
