@@ -438,21 +438,42 @@ def test_a_list_is_told_from_a_table(tmp_path):
         file(written(tmp_path, "Lj O\n", "x.txt"))
 
 
-def test_an_archive_of_cifs_is_handed_to_the_reader_of_crystals(tmp_path, monkeypatch):
-    import data.datasets.cif_folder as reader
+SALT = """data_salt
+_cell_length_a 5.64
+_cell_length_b 5.64
+_cell_length_c 5.64
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_space_group_name_H-M_alt 'F m -3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na1 Na 0 0 0
+Cl1 Cl 0.5 0.5 0.5
+"""
 
-    monkeypatch.setattr(reader, "cif_folder", lambda path, *_, **__: path.name)
+
+def test_a_folder_and_an_archive_of_cifs_are_read_as_crystals(tmp_path):
     (tmp_path / "folder").mkdir()
-    written(tmp_path / "folder", "data_x", "x.CIF")
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as bundle:
-        bundle.addfile(tarfile.TarInfo("a/b.cif"))
+    written(tmp_path / "folder", SALT, "x.CIF")
+    tar, zipped = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w:gz") as bundle:
+        member = tarfile.TarInfo("a/b.cif")
+        member.size = len(SALT)
+        bundle.addfile(member, io.BytesIO(SALT.encode()))
+    with zipfile.ZipFile(zipped, "w") as bundle:
+        bundle.writestr("a.CIF", SALT)
     paths = [
         tmp_path / "folder",
-        written(tmp_path, archive("a.CIF", "properties.csv"), "x.zip"),
-        written(tmp_path, stream.getvalue(), "x.tar.gz"),
+        written(tmp_path, zipped.getvalue(), "x.zip"),
+        written(tmp_path, tar.getvalue(), "x.tar.gz"),
     ]
-    assert [file(path) for path in paths] == [path.name for path in paths]
+    for path in paths:
+        assert file(path)["formula"].values.tolist() == ["NaCl"]
 
 
 def test_candidates_that_are_reported_are_named(tmp_path):
