@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import phasezoo as phasezoo_face
 from framework.base.errors import UserError
 from framework.config.optimisation import Optimisation, read_optimisation
 from framework.config.schema import validated
@@ -23,7 +24,6 @@ from framework.search import optimisation_results as results
 from framework.search.optimisation import _Evaluated, optimise, prepare
 from framework.search.sampling import BySlot, StudyPlan
 from framework.search.study import work
-import phasezoo as phasezoo_face
 from tests.conftest import phasezoo, write_yaml
 from tests.framework.search.killed import STARTER, Dies, in_process, sequence
 

@@ -363,8 +363,6 @@ class TestTheCommand:
         "space", [{"latent_dim": {"low": 3, "high": 3}}, {"latent_dim": {"choices": [2]}}]
     )
     def test_a_space_of_one_point_is_searched(self, desk, space):
-        tuned = tuning.tune(
-            experiment("pca", space=space, trials=5), Path("runs"), progress=False
-        )
+        tuned = tuning.tune(experiment("pca", space=space, trials=5), Path("runs"), progress=False)
         assert len({json.dumps(t.params) for _, t in ended(open_study(tuned.search.study))}) == 1
         assert (tuned.search.folder / "figures" / "history.png").exists()
