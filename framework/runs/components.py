@@ -101,7 +101,7 @@ def construct(
     given = {name: getattr(shown, name) for name in GIVEN if name in arguments}
     own = {name: value for name, value in values.items() if name in arguments}
     encoder = cls(**given, **own)
-    if hasattr(encoder, "settings"):
+    if encoder.settings is not None:
         rest = {name: value for name, value in values.items() if name not in arguments}
         encoder.settings = type(encoder.settings)(**rest)
     encoder.seed = seed
