@@ -14,7 +14,7 @@ from framework.neural.encoder import NeuralEncoder
 
 
 class GaussianEncoder(NeuralEncoder):
-    """A subclass writes `hidden` and `loss`, and sets the two layers in its constructor, in any
+    """A subclass writes `hidden_units` and `loss`, and sets the two layers in its constructor, in any
     order beside its others.
 
     Attributes:
@@ -24,15 +24,15 @@ class GaussianEncoder(NeuralEncoder):
     mean: nn.Linear
     log_variance: nn.Linear
 
-    def hidden(self, batch: Any) -> Tensor:
+    def hidden_units(self, batch: Any) -> Tensor:
         """Hidden units (b, h) of presentations, from which the posterior is read."""
         raise NotImplementedError
 
     def encode(self, batch: Any) -> Tensor:
-        return self.mean(self.hidden(batch))
+        return self.mean(self.hidden_units(batch))
 
     def posterior(self, batch: Any) -> tuple[Tensor, Tensor]:
-        return self.read(self.hidden(batch))
+        return self.read(self.hidden_units(batch))
 
     def draw(self, batch: Any) -> Tensor:
         return drawn(*self.posterior(batch))

@@ -23,7 +23,7 @@ from framework.registry.registry import DATASETS
 from framework.runs.execution import execute
 from framework.runs.plan import divided, plan
 from framework.runs.saved import SavedRun, find_run
-from zoo.probing import LEAST_LABELS
+from zoo.labelled_items import LEAST_LABELS
 
 FloatArray = NDArray[np.float64]
 
@@ -82,8 +82,7 @@ class LatentSpace:
             "seeds": [seed],
             "encoders": [encoder],
         }
-        content["metrics"] = [f"{content['task']['properties'][0]}/all/mae"]  # type: ignore[index]
-        (run,) = plan(experiment_from(content, "the latent space"))
+        (run,) = plan(experiment_from(content, "the latent space"), runs=runs)
         if not run.finished(runs):
             with new_bars(sys.stderr.isatty()) as bars:
                 bar = bars.add_task(f"fitting {run.encoder}", total=None)

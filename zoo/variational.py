@@ -52,7 +52,7 @@ class VariationalEncoder(GaussianEncoder):
     l2: float
     initialiser: str
 
-    def hidden(self, batch: Tensor) -> Tensor:
+    def hidden_units(self, batch: Tensor) -> Tensor:
         return self.encoder(batch)
 
     def decode(self, latent: Tensor) -> Tensor:

@@ -60,6 +60,15 @@ class CrystalGraph(Representation):
     ) -> None:
         self.radius, self.nearest, self.basis = radius, nearest, basis
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Crystal structures of all.
+
+        Raises:
+            UserError: there are none.
+        """
+        Crystals.from_dataset(materials)
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         """Learn mean and spread of the features; the neighbours are found already, so that what
         has none is refused before anything is learned.

@@ -66,7 +66,22 @@ class PhaseField(Representation):
     def __init__(self, features: str = "magpie") -> None:
         self.features = features
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Element sets of one size, at least.
+
+        Raises:
+            UserError: they differ in size.
+        """
+        sizes = sorted({str(text).count(" ") + 1 for text in materials["element_set"].values})
+        if len(sizes) > 1:
+            raise UserError(
+                f"a phase field has one number of elements, and these items have {sizes[0]} to "
+                f"{sizes[-1]}"
+            )
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
+        self.require(materials)
         table = element_table(self.features)
         elements = numbers(materials["element_set"].values)
         occurring = np.unique(elements)

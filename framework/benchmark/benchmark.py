@@ -70,7 +70,7 @@ def benchmark(
     from framework.benchmark import published, results
     from framework.benchmark.figures import save_benchmark_figures
 
-    planned = plan(experiment, where)
+    planned = plan(experiment, where, runs)
     folder = runs / experiment.name
     require_writable(folder)
     if track:

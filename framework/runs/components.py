@@ -82,10 +82,10 @@ def represented(
     return representation, representation.transform(items)
 
 
-def built(settings: dict[str, Any], samples: Samples, seed: int) -> Encoder:
+def built(settings: dict[str, Any], shown: Samples | Representation, seed: int) -> Encoder:
     """An unfitted encoder from its resolved settings."""
     cls = ENCODERS.load(settings["name"])
-    return construct(cls, settings["parameters"], samples, seed)
+    return construct(cls, settings["parameters"], shown, seed)
 
 
 def construct(
@@ -121,6 +121,39 @@ def require_buildable(
         raise UserError(
             f"{where}: '{settings['name']}' cannot be built with these settings ({reason})"
         ) from None
+
+
+def require_shown(
+    encoder: dict[str, Any], representation: dict[str, Any], items: xr.Dataset, where: str
+) -> None:
+    """Refuse an encoder whose representation cannot show what a task ranks, before anything is
+    computed; the message names those that can, and encoders of them.
+
+    Args:
+        encoder, representation: resolved settings.
+    """
+    try:
+        REPRESENTATIONS.load(representation["name"]).require(items)
+    except UserError as error:
+        fitting = [name for name in REPRESENTATIONS.names() if _shows(name, items)]
+        reads = {name: ENCODERS.entry(name).constants.get("representation") for name in ENCODERS.names()}
+        others = [name for name, of in reads.items() if of in fitting]
+        hint = f"encoders that fit: {', '.join(others) or 'none'}"
+        if "representation" in encoder["parameters"]:
+            hint = f"write 'representation: ...' with one of {', '.join(fitting)}; other {hint}"
+        raise UserError(
+            f"{where}: '{encoder['name']}' reads the representation '{representation['name']}', "
+            f"which cannot show these items: {error}; {hint}"
+        ) from None
+
+
+def _shows(name: str, items: xr.Dataset) -> bool:
+    """Whether a representation can show some items."""
+    try:
+        REPRESENTATIONS.load(name).require(items)
+    except UserError:
+        return False
+    return True
 
 
 def tried(settings: dict[str, Any], items: xr.Dataset) -> Representation:

@@ -379,7 +379,9 @@ def _log_summary(log: Log, experiment: Experiment, outcome: Outcome, runs: Path)
     if best["verdict"] == "incomplete":
         return
     columns = [
-        f"{m}{part}" for m in experiment.metrics for part in ("", "_low", "_high", "_random")
+        f"{m}{part}"
+        for m in outcome.results.attrs["metrics"].split()
+        for part in ("", "_low", "_high", "_random")
     ]
     now = int(time.time() * 1000)
     metrics = [Metric(f"best/{column}", float(best[column]), now, 0) for column in columns]

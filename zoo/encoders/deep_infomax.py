@@ -77,7 +77,7 @@ class DeepInfoMax(GaussianEncoder):
         self.of_pairs = _Discriminator(site_dim, site_dim)
         self.of_environments = _Discriminator(latent_dim, site_dim)
 
-    def hidden(self, batch: GraphBatch) -> Tensor:
+    def hidden_units(self, batch: GraphBatch) -> Tensor:
         return self.network(batch)
 
     def loss(self, batch: GraphBatch) -> dict[str, Tensor]:

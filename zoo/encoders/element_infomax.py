@@ -81,7 +81,7 @@ class ElementInfomax(GaussianEncoder):
         self.share, self.elements = share / share.sum(), samples.table.nan_to_num()
         return super().fit(samples, validation)
 
-    def hidden(self, batch: Tensor) -> Tensor:
+    def hidden_units(self, batch: Tensor) -> Tensor:
         """Of whole fields."""
         return self.of_field(self._of_elements(batch).mean(1))
 

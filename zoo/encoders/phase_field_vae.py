@@ -54,7 +54,7 @@ class PhaseFieldVAE(GaussianEncoder):
             nn.Sigmoid() if output == "sigmoid" else nn.Identity(),
         )
 
-    def hidden(self, batch: Tensor) -> Tensor:
+    def hidden_units(self, batch: Tensor) -> Tensor:
         return self.encoder(batch)
 
     def decode(self, latent: Tensor) -> Tensor:
