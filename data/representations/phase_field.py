@@ -124,7 +124,7 @@ class PhaseField(Representation):
         found = []
         for text in texts:
             try:
-                found.append(_element_set(text))
+                found.append(element_set_of(text))
             except ValueError as error:
                 raise UserError(f"{text!r}: {error}") from None
             if (k := len(found[-1].split())) != self.n_elements_:
@@ -145,8 +145,12 @@ class PhaseField(Representation):
         return PhaseFieldSamples(torch.from_numpy(elements), torch.from_numpy(self.table_))
 
 
-def _element_set(text: str) -> str:
-    """Symbols where the text parts into symbols, else a formula."""
+def element_set_of(text: str) -> str:
+    """The element set of symbols, or else of a formula.
+
+    Raises:
+        ValueError: it is neither.
+    """
     try:
         return " ".join(parse_element_set(text))
     except ValueError as not_symbols:

@@ -136,7 +136,9 @@ def require_shown(
         REPRESENTATIONS.load(representation["name"]).require(items)
     except UserError as error:
         fitting = [name for name in REPRESENTATIONS.names() if _shows(name, items)]
-        reads = {name: ENCODERS.entry(name).constants.get("representation") for name in ENCODERS.names()}
+        reads = {
+            name: ENCODERS.entry(name).constants.get("representation") for name in ENCODERS.names()
+        }
         others = [name for name, of in reads.items() if of in fitting]
         hint = f"encoders that fit: {', '.join(others) or 'none'}"
         if "representation" in encoder["parameters"]:

@@ -35,9 +35,7 @@ LATENT_CANDIDATES = 3000
 Progress = Callable[[int, int], None]
 
 
-def fit(
-    run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path = RUNS
-) -> Fit:
+def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path = RUNS) -> Fit:
     """Fit the encoder of a run on its training part.
 
     Args:
