@@ -66,9 +66,7 @@ def test_the_coarser_classes_are_judged_by_summed_probabilities(items, monkeypat
     """The most probable shape is of one kind, the sum over the other kind is larger."""
     task = task_of(labels=("all",))
     row = np.array([0.3, 0, 0, 0, 0.25, 0.25, 0.1, 0.1])
-    monkeypatch.setattr(
-        task, "answer", lambda done, z, values, own, asked: row[None].repeat(len(asked), 0)
-    )
+    monkeypatch.setattr(task, "said", lambda learner, labelled, asked, width: row)
     found, split = judged(task, items, np.zeros((177, 1)))
     held = items["shape"].values[split.holdout]
     assert found.evaluation.values["shape/all/accuracy"] == (held == 1).mean()
