@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from framework.base.errors import UserError
 from framework.config.schema import Component
 from framework.contracts.encoder import Encoder
-from framework.base.errors import UserError, nearest
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 from framework.contracts.representation import Representation, Samples
-from framework.registry.parameters import checked
 from framework.contracts.task import Task
+from framework.registry.parameters import checked
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 
 GIVEN = ("width", "n_elements")
 """Constructor arguments that the samples supply."""
@@ -41,9 +41,21 @@ def resolve_task(task: Component | dict[str, Any], where: str) -> dict[str, Any]
 
 
 def task_of(settings: dict[str, Any]) -> Task:
-    """The task of resolved settings: name and parameters."""
-    task: Task = TASKS.load(settings["name"])(**settings["parameters"])
-    return task
+    """The task of resolved settings: name and parameters.
+
+    Raises:
+        UserError: its file does not fulfil the contract (`framework.contracts.task.Task`), or the
+            settings make no task.
+    """
+    cls = TASKS.load(settings["name"])
+    contract = f"{Task.__module__}.{Task.__name__}"
+    if not (inspect.isclass(cls) and issubclass(cls, Task)):
+        raise UserError(f"task '{settings['name']}': make its class a subclass of {contract}")
+    if missing := sorted(cls.__abstractmethods__):
+        raise UserError(
+            f"task '{settings['name']}' lacks {', '.join(missing)}; write what {contract} asks for"
+        )
+    return cls(**settings["parameters"])
 
 
 def read_by(encoder: dict[str, Any]) -> str:

@@ -16,17 +16,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from framework.runs.components import built, represented
 from framework.audit.audit import audit
-from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError
-from framework.runs.context import give_context
-from framework.runs.plan import RUNS, Run, divided
-from framework.runs.saved import begin
+from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Samples
 from framework.contracts.split import PARTS, Split
 from framework.contracts.task import Fit, Judged
-from framework.runs.components import task_of
+from framework.runs.components import built, represented, task_of
+from framework.runs.context import give_context
+from framework.runs.plan import RUNS, Run, divided
+from framework.runs.saved import begin
 
 LATENT_CANDIDATES = 3000
 """Unexplored items whose latent vectors a run keeps, for maps and audits."""

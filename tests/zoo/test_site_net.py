@@ -136,7 +136,9 @@ def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk, blan
     infomax = {"name": "deep_infomax", "epochs": 1, **few}
     runs = desk / "elsewhere"  # the folder that --runs names, wherever that is
     constant = {"name": "constant", "representation": "crystal_graph"}
-    said = phasezoo("benchmark", experiment("first", infomax, constant), "--no-track", "--runs", runs)
+    said = phasezoo(
+        "benchmark", experiment("first", infomax, constant), "--no-track", "--runs", runs
+    )
     assert said.code == 0, said.err
     net = {"name": "site_net", "steps": 2, **few, "pretrained": digest_of("deep_infomax", runs)}
     said = phasezoo("benchmark", experiment("second", net), "--no-track", "--runs", runs)
@@ -159,7 +161,9 @@ def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk, blan
         },
     }
     for problem, changes in before.items():
-        said = phasezoo("benchmark", experiment("third", net, **changes), "--no-track", "--runs", runs)
+        said = phasezoo(
+            "benchmark", experiment("third", net, **changes), "--no-track", "--runs", runs
+        )
         assert problem in said.message and "third.yaml: encoders[0].pretrained: " in said.message
     near = {"representations": {"crystal_graph": {"radius": 2.0}}}
     said = phasezoo("benchmark", experiment("third", net, **near), "--no-track", "--runs", runs)
