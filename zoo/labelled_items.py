@@ -81,10 +81,10 @@ class LabelledItems(Task):
         if self.sample is not None and self.sample < len(unique):
             unique = np.random.default_rng(0).choice(unique, self.sample, replace=False)
         index = np.flatnonzero(known.any(axis=0) & np.isin(sets, unique))
-        for name, own in zip(self.targets, known[:, index], strict=True):
-            if own.sum() < 2 * LEAST_LABELS:
+        for name, has in zip(self.targets, known[:, index], strict=True):
+            if has.sum() < 2 * LEAST_LABELS:
                 raise UserError(
-                    f"{dataset.attrs['title']}: {own.sum()} {self.noun} have {name}; at least "
+                    f"{dataset.attrs['title']}: {has.sum()} {self.noun} have {name}; at least "
                     f"{2 * LEAST_LABELS} are needed, one half of them to be labelled; bring more"
                 )
         return index
@@ -203,4 +203,4 @@ def require_once(key: str, values: tuple[Any, ...]) -> None:
         UserError: it is.
     """
     if not values or len(set(values)) < len(values):
-        raise UserError(f"task.{key}: {list(values)!r} is empty or holds one twice; name each once")
+        raise UserError(f"task.{key}: {list(values)!r} is empty or lists one twice; name each once")

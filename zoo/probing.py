@@ -146,8 +146,8 @@ class Probing(LabelledItems):
                 others = np.delete(truth, i, axis=0)[:, train].T
                 learner = done.encoder.learner(self.new_probe(seed), training, others)
                 for j, n in enumerate(self.labels):
-                    own = self.labelled(labels, done.split, seed, n)
-                    given = Labelled(part(inputs, place[own]), labels[own], sets[own])
+                    chosen = self.labelled(labels, done.split, seed, n)
+                    given = Labelled(part(inputs, place[chosen]), labels[chosen], sets[chosen])
                     if len(asked):
                         wanted = part(inputs, place[asked])
                         out[i, j, asked] = self.said(learner, given, wanted, width)
@@ -179,7 +179,7 @@ def probe_of(
     if not issubclass(item, kind):
         fitting = [name for name in PREDICTORS.names() if issubclass(PREDICTORS.load(name), kind)]
         raise UserError(
-            f"{where}: '{source.name}' is no {kind.__name__.lower()}, as is needed here; take one "
+            f"{where}: '{source.name}' is not a {kind.__name__.lower()}, which is needed here; take one "
             f"of {', '.join(fitting)}"
         )
     return source.name, item, checked(item, source.parameters, name=source.name, where=where)
@@ -192,16 +192,16 @@ def rankable(hits: np.ndarray) -> bool:
 
 def ranked(scores: FloatArray, hits: np.ndarray) -> dict[str, float]:
     """Every metric of `RANKING`, without intervals; both (n,)."""
-    found = ranking_metrics(scores, hits, prior=0.0)
-    return {metric: found[metric] for metric in RANKING}
+    values = ranking_metrics(scores, hits, prior=0.0)
+    return {metric: values[metric] for metric in RANKING}
 
 
 def evaluate_ranked(scores: FloatArray, hits: np.ndarray, resamples: int) -> Evaluation:
     """Every metric of `RANKING`; both (n,)."""
-    found = evaluate(scores, hits, prior=0.0, n_resamples=resamples)
+    everything = evaluate(scores, hits, prior=0.0, n_resamples=resamples)
     chosen = [list(METRICS).index(metric) for metric in RANKING]
     without = {
-        field: {metric: getattr(found, field)[metric] for metric in RANKING}
+        field: {metric: getattr(everything, field)[metric] for metric in RANKING}
         for field in ("values", "low", "high", "random")
     }
-    return Evaluation(**without, replicates=found.replicates[chosen])
+    return Evaluation(**without, replicates=everything.replicates[chosen])

@@ -106,15 +106,15 @@ class CrystalGraph(Representation):
         self.require_fitted()
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
-        found = self._neighbours(cells)
+        pairs = self._neighbours(cells)
         table = (_features() - self.mean_) / self.scale_
         return GraphSamples(
             torch.from_numpy(cells.atomic_number),
             torch.from_numpy(cells.offsets),
-            torch.from_numpy(found["site"]),
-            torch.from_numpy(found["neighbour"]),
-            torch.from_numpy(found["distance"]),
-            torch.from_numpy(found["offsets"]),
+            torch.from_numpy(pairs["site"]),
+            torch.from_numpy(pairs["neighbour"]),
+            torch.from_numpy(pairs["distance"]),
+            torch.from_numpy(pairs["offsets"]),
             torch.from_numpy(table.astype(np.float32)),
             torch.linspace(0, self.radius, self.basis),
         )

@@ -121,15 +121,15 @@ class PhaseField(Representation):
     def parse(self, texts: Sequence[str]) -> xr.Dataset:
         """Element sets from symbols or formulas: 'Li Sn S Cl', 'Li-Sn-S-Cl', 'Li6PS5Cl'."""
         self.require_fitted()
-        found = []
+        sets = []
         for text in texts:
             try:
-                found.append(element_set_of(text))
+                sets.append(element_set_of(text))
             except ValueError as error:
                 raise UserError(f"{text!r}: {error}") from None
-            if (k := len(found[-1].split())) != self.n_elements_:
+            if (k := len(sets[-1].split())) != self.n_elements_:
                 raise UserError(f"{text!r} has {k} elements; this fit is for {self.n_elements_}")
-        return xr.Dataset({"element_set": ("material", np.array(found, dtype=str))})
+        return xr.Dataset({"element_set": ("material", np.array(sets, dtype=str))})
 
     def transform(self, materials: xr.Dataset) -> PhaseFieldSamples:
         self.require_fitted()

@@ -85,8 +85,8 @@ class DeepInfoMax(GaussianEncoder):
         local, pairs = self.network.local(batch)
         mixed = batch.with_elements(batch.element[source])
         mixed_local, mixed_pairs = self.network.local(mixed)
-        own = _one_pair_a_site(batch)
-        one, mixed_one = pairs[own], mixed_pairs[own]
+        pair = _one_pair_a_site(batch)
+        one, mixed_one = pairs[pair], mixed_pairs[pair]
         mean, log_variance = self.read(self.network.pooled(batch, local))
         crystals = drawn(mean, log_variance)
         whole, others = crystals[batch.crystal], crystals[partner][batch.crystal]

@@ -80,8 +80,8 @@ class SiteNet(DeepInfoMax):
         if not isinstance(other, DeepInfoMax):
             raise UserError(f"is a run of {type(other).__name__}; take one of deep_infomax")
         weights = other.state_dict()
-        for name, own in self.state_dict().items():
-            if name not in weights or weights[name].shape != own.shape:
+        for name, weight in self.state_dict().items():
+            if name not in weights or weights[name].shape != weight.shape:
                 raise UserError(
                     f"has another network ({name} differs); give both encoders the same site_dim, "
                     "heads and latent_dim"

@@ -36,10 +36,12 @@ class Ridge(Predictor):
         self.low_, self.high_ = points.min(axis=0), points.max(axis=0)
         fold = self._fold(groups)
         error = np.zeros(len(self.ALPHAS))
-        for held in (fold == each for each in np.unique(fold)):
-            weights, constants = _path(points[~held], values[~held], self.ALPHAS)
-            inside = points[held].clip(points[~held].min(axis=0), points[~held].max(axis=0))
-            error += ((inside @ weights.T + constants - values[held, None]) ** 2).sum(axis=0)
+        for left_out in (fold == each for each in np.unique(fold)):
+            weights, constants = _path(points[~left_out], values[~left_out], self.ALPHAS)
+            inside = points[left_out].clip(
+                points[~left_out].min(axis=0), points[~left_out].max(axis=0)
+            )
+            error += ((inside @ weights.T + constants - values[left_out, None]) ** 2).sum(axis=0)
         # of equal errors the strongest penalty
         self.alpha_ = self.ALPHAS[::-1][np.argmin(error[::-1])]
         weights, constants = _path(points, values, np.array([self.alpha_]))

@@ -66,7 +66,7 @@ class Classification(Probing):
         given = [key for key in ("above", "at_most", "coarser") if getattr(self, key) is not None]
         if len(given) > 1:
             raise UserError(
-                f"task: {' and '.join(given)} stand together; a target is cut in two by one of "
+                f"task: {' and '.join(given)} cannot be combined; a target is cut in two by one of "
                 "'above' and 'at_most', or has 'coarser' classes"
             )
         super().__init__(labels, probe, sample, of, aggregate)
@@ -92,7 +92,7 @@ class Classification(Probing):
         """The items that have a class, by element set, formula and value.
 
         Raises:
-            UserError: the target is unknown, is text, is no whole number, or has one class alone;
+            UserError: the target is unknown, is text, is not a whole number, or has one class alone;
                 the data set states no such coarser classes; or too few materials have a class.
         """
         dataset = self.per_item(dataset)
@@ -103,7 +103,7 @@ class Classification(Probing):
         if counts.max() == len(index):
             raise UserError(
                 f"task.target: all {len(index):,} {self.noun} are of the class "
-                f"'{level.classes[counts.argmax()]}': there is nothing to tell apart; take another "
+                f"'{level.classes[counts.argmax()]}': there is nothing to distinguish; take another "
                 "target, or cut it elsewhere"
             )
         rare = (counts == 1).sum()
@@ -117,8 +117,11 @@ class Classification(Probing):
         numbers = [str(name) for name, v in along.items() if v.dtype.kind in "fiu"]
         if self.target not in numbers:
             title = dataset.attrs["title"]
-            held = self.target in along
-            wrong = f"of {title} holds text" if held else f"is no variable of {title}"
+            wrong = (
+                f"of {title} holds text"
+                if self.target in along
+                else f"is not a variable of {title}"
+            )
             raise UserError(
                 f"task.target: '{self.target}' {wrong}; a class is a whole number, or a side of "
                 f"one; {nearest(self.target, numbers)}"
@@ -141,10 +144,10 @@ class Classification(Probing):
         """
         codes = self._levels(items)[0].codes
         self.require_labels(self.target, codes, split)
-        if self._of_two and not rankable(held := codes[split.holdout] == 1):
+        if self._of_two and not rankable(positive := codes[split.holdout] == 1):
             raise UserError(
-                f"task.{'above' if self.above is not None else 'at_most'}: {held.sum()} of the "
-                f"{len(held)} held-out {self.noun} of split '{split.label}' are of the positive "
+                f"task.{'above' if self.above is not None else 'at_most'}: {positive.sum()} of the "
+                f"{len(positive)} held-out {self.noun} of split '{split.label}' are of the positive "
                 "class, and a ranking needs both; hold out more, or take another value"
             )
 

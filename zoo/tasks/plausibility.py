@@ -166,6 +166,6 @@ def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np
         position = {name: i for i, name in enumerate(names)}
         where = np.array([position.get(text, -1) for text in sets])
         entries = dataset[variable].values.astype(float)
-        found = (where >= 0) & np.isfinite(entries)
-        np.minimum.at(first, where[found], entries[found])
+        known = (where >= 0) & np.isfinite(entries)
+        np.minimum.at(first, where[known], entries[known])
     return np.where(np.isfinite(first), first, np.nan)

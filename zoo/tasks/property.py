@@ -41,7 +41,7 @@ class Property(Probing):
         labels, probe, sample, of, aggregate: see `Probing`.
         hits: share of the materials that counts as hits.
         above: values by property; all materials above one are hits, instead of a share of them
-            (``band_gap: 0`` asks for what is no metal).
+            (``band_gap: 0`` asks for what is not a metal).
         lowest: properties of which the lowest values are hits, rather than the highest.
     """
 
@@ -89,16 +89,16 @@ class Property(Probing):
         dataset = self.per_item(dataset)
         known = self.known(dataset)
         index = self.drawn(dataset, known)
-        for name, own in zip(self.properties, known[:, index], strict=True):
-            if np.ptp(values := dataset[name].values[index[own]]) == 0:
+        for name, has in zip(self.properties, known[:, index], strict=True):
+            if np.ptp(values := dataset[name].values[index[has]]) == 0:
                 raise UserError(
                     f"task.properties: '{name}' is {values[0]:g} for all {len(values)} {self.noun}: "
                     "there is nothing to predict; take another property"
                 )
         items = self.chosen(dataset, index)
         counts = ", ".join(
-            f"{name} of {own.sum():,}"
-            for name, own in zip(self.properties, known[:, index], strict=True)
+            f"{name} of {has.sum():,}"
+            for name, has in zip(self.properties, known[:, index], strict=True)
         )
         items.attrs["summary"] += f": {counts}"
         return items
@@ -224,7 +224,7 @@ class Property(Probing):
                 )
             if name not in known:
                 raise UserError(
-                    f"task.properties: '{name}' is no property of {dataset.attrs['title']}; "
+                    f"task.properties: '{name}' is not a property of {dataset.attrs['title']}; "
                     f"{nearest(name, known)}"
                 )
         return np.isfinite([dataset[name].values for name in self.properties])
@@ -241,4 +241,4 @@ def _check(properties: tuple[str, ...], named: tuple[str, ...]) -> None:
         if name not in properties:
             raise UserError(f"task: '{name}' is not in properties; {nearest(name, properties)}")
         if named.count(name) > 1:
-            raise UserError(f"task: '{name}' cannot stand in lowest and in above; choose one")
+            raise UserError(f"task: '{name}' cannot be in lowest and in above; choose one")

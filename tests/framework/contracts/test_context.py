@@ -11,11 +11,12 @@ import pytest
 
 import zoo.encoders
 from framework.base.errors import UserError
+from framework.checks import encoders as checks
 from framework.contracts.context import require_no_leak
 from framework.contracts.dataset import data_set
 from framework.contracts.split import divide
 from framework.contracts.task import Task
-from framework.registry.registry import ENCODERS, SPLITS
+from framework.registry.registry import ENCODERS, SPLITS, load_file
 from framework.runs import context as engine
 from tests.conftest import PATTERN, REPORTED, phasezoo, tiny, write_yaml
 from zoo.tasks.plausibility import Plausibility
@@ -194,6 +195,14 @@ def test_an_encoder_that_asks_gets_it_in_runs_rankings_and_audits(asks):
     assert said.code == 0, said.err
     assert len(list(asks.glob("runs/cells/*"))) == 3
     assert "the data have changed since this run was planned" in phasezoo("rank", own.name).message
+
+
+def test_an_encoder_that_asks_is_checked_with_a_context(tmp_path):
+    path = tmp_path / "asks.py"
+    path.write_text(textwrap.dedent(ASKS))
+    cls = load_file(path)
+    found = list(checks.check(cls, checks.items_for(cls, "oqmd_icsd")))
+    assert [problem for _, problem in found if problem] == [] and len(found) == len(checks.CHECKS)
 
 
 def test_an_encoder_that_does_not_ask_costs_nothing(monkeypatch):

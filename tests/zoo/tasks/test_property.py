@@ -268,17 +268,20 @@ def test_the_order_of_the_materials_does_not_matter():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"properties": ("hardnes",)}, "'hardnes' is no property of made up; did you mean 'hardn"),
+        (
+            {"properties": ("hardnes",)},
+            "'hardnes' is not a property of made up; did you mean 'hardn",
+        ),
         ({"properties": ("formula",)}, "'formula' holds text"),
         ({"properties": ()}, "task.properties: .* is empty"),
         ({"labels": (50, 20)}, r"task.labels: \[50, 20\] must rise"),
         ({"labels": ("all", 50)}, "must rise"),
         ({"labels": (5,)}, "from at least 10"),
-        ({"labels": (20, 20)}, "holds one twice"),
+        ({"labels": (20, 20)}, "lists one twice"),
         ({"lowest": ("glow",)}, "'glow' is not in properties"),
         (
             {"above": {"hardness": 1}, "lowest": ("hardness",)},
-            "cannot stand in lowest and in above",
+            "cannot be in lowest and in above",
         ),
         ({"sample": 0}, "0 element sets are none"),
         ({"sample": 4}, "12 materials have hardness; at least 20 are needed"),
