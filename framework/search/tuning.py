@@ -29,9 +29,9 @@ from framework.contracts.task import Fit
 from framework.contracts.tracker import NOT_TRACKED, Summary, Tracker, Winner
 from framework.metrics.names import higher_is_better
 from framework.registry.registry import ENCODERS
-from framework.runs.components import read_by, resolved
+from framework.runs.components import read_by, resolved, task_of
 from framework.runs.execution import Progress, fit
-from framework.runs.plan import Run, divided, plan
+from framework.runs.plan import RUNS, Run, divided, plan
 from framework.search import trial_records
 from framework.search.sampling import REPORTS, StudyPlan, grid
 from framework.search.search_space import meant, moved_into, plain, search_space, told
@@ -53,6 +53,7 @@ class Search:
         encoder: as the experiment has it: its settings are the defaults of this search.
         base: the run of the defaults; a trial differs in the encoder's settings alone.
         study: the study behind it.
+        runs: the folder of results.
     """
 
     experiment: Experiment
@@ -61,6 +62,7 @@ class Search:
     base: Run
     study: StudyPlan
     folder: Path
+    runs: Path
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Tuned:
         cube, best = self.outcome.results, self.best
         assert best is not None
         default = f"{self.search.encoder.title} default"
-        metrics = self.search.experiment.metrics
+        metrics = cube.attrs["metrics"].split()
         return {name: difference(cube, best.title, default, name) for name in metrics}
 
     def to_markdown(self) -> str:
@@ -210,7 +212,7 @@ def _summary(tuned: Tuned, runs: Path) -> Summary:
     cell = next(run for run in tuned.outcome.plan if run.encoder == tuned.best.title)
     winner = None
     if cell.finished(runs):
-        metric = tuned.search.experiment.metrics[0]
+        metric, *_ = tuned.differences()
         worse = tuned.differences().get(metric, {}).get("verdict") == "below"
         gain = f"{metric}: tuned - default = {tuned.gains()[metric]}" if worse else ""
         winner = Winner(cell.digest, cell.folder(runs), refused=gain)
@@ -249,7 +251,10 @@ def prepare(
             "split_seed": tuning.seed,
         }
     )
-    runs_of_defaults = plan(own, where)
+    runs_of_defaults = plan(own, where, runs)
+    if not tuning.objectives:
+        task = task_of(runs_of_defaults[0].settings["task"])
+        tuning = tuning.model_copy(update={"objectives": [task.default_metrics[0]]})
     if len(runs_of_defaults) > 1:
         raise UserError(
             f"{prefix}splits[0]: '{experiment.splits[0].title}' has {len(runs_of_defaults)} folds, "
@@ -290,7 +295,7 @@ def prepare(
         with placed(f"{prefix}tuning.sampler"):
             grid(space)
     base = replace(base, settings=_with(base.settings, held))
-    return Search(experiment, tuning, component, base, study, folder)
+    return Search(experiment, tuning, component, base, study, folder, runs)
 
 
 def final(search: Search, best: Component) -> Experiment:
@@ -319,9 +324,11 @@ def trial_run(search: Search, params: Mapping[str, Any]) -> Run:
     return replace(search.base, settings=_with(search.base.settings, meant(params)))
 
 
-def values_of(run: Run, watch: Callable[[Fit], Progress] | None = None) -> dict[str, float]:
+def values_of(
+    run: Run, watch: Callable[[Fit], Progress] | None = None, runs: Path = RUNS
+) -> dict[str, float]:
     """Fit one setting; every metric on validation, and seconds_fit. The hold-out is not scored."""
-    done = fit(run, watch)
+    done = fit(run, watch, runs)
     return {**done.task.validate(done, WATCHED), "seconds_fit": done.seconds}
 
 
@@ -334,7 +341,7 @@ class _Objective:
     def __call__(self, trial: Trial, params: dict[str, Any]) -> tuple[float, ...]:
         names = self.search.tuning.objectives
         watch = None if self.search.study.pruner == "none" else self._watching(trial)
-        found = values_of(trial_run(self.search, params), watch)
+        found = values_of(trial_run(self.search, params), watch, self.search.runs)
         trial.set_user_attr("values", found)
         return tuple(found[name] for name in names)
 
