@@ -12,6 +12,7 @@ import xarray as xr
 from framework.base.files import require_writable, whole
 from framework.base.progress import new_bars
 from framework.config.experiment import Experiment
+from framework.contracts.tracker import NOT_TRACKED, Tracker
 from framework.execution.choice import executor_for
 from framework.execution.executor import Progress
 from framework.runs.components import task_of
@@ -29,7 +30,7 @@ class Outcome:
         plan: all runs of the experiment.
         failures: cause by digest, of the runs that failed; it names the file with the traceback.
         computed: digests of the runs that were computed now; the others stood already.
-        tracked: the parent run in MLflow, where one was logged.
+        tracked: what the tracker knows the benchmark by; None where nothing is kept.
     """
 
     results: xr.Dataset | None
@@ -46,10 +47,9 @@ def benchmark(
     *,
     workers: int = 1,
     scheduler: str | None = None,
-    track: bool = True,
+    tracker: Tracker = NOT_TRACKED,
     progress: bool = True,
     where: str = "",
-    parent: str | None = None,
 ) -> Outcome:
     """Compute what is missing of an experiment, and put all of it together.
 
@@ -57,51 +57,62 @@ def benchmark(
         runs: the folder of all results.
         workers: processes; results do not depend on their number.
         scheduler: address of a Dask scheduler, whose workers compute in their place.
-        track: log to MLflow.
+        tracker: told of every run when it ends.
         progress: show progress bars on standard error.
         where: the file that messages name.
-        parent: a run in MLflow below which this one is logged.
 
     Raises:
         UserError: the experiment cannot be run as it is, or nothing can be written.
     """
-    from framework.benchmark import published, results
-    from framework.benchmark.figures import save_benchmark_figures
+    from framework.benchmark import records
 
-    planned = plan(experiment, where)
+    planned = plan(experiment, where, runs)
     remove_abandoned(runs)
     folder = runs / experiment.name
     require_writable(folder)
-    if track:
-        from framework.tracking import mlflow as tracking
-
-        tracking.require_store(runs)
+    tracker.require()
     missing = {run.digest: run for run in planned if not run.finished(runs)}
     outcome = Outcome(None, folder, planned)
     executor = executor_for(workers, scheduler, runs, len(missing))
-    with (
-        _Bars(len(planned), len(planned) - len(missing), shown=progress) as bars,
-        closing(executor.run(_Execute(runs), missing.values(), bars.fitting)) as ending,
-    ):
-        for run, ended in ending:
-            if ended.failure is None:
-                outcome.computed.append(run.digest)
-                traceback_of(run, runs).unlink(missing_ok=True)
-            else:
-                outcome.failures[run.digest] = ended.failure.kept(traceback_of(run, runs))
-            bars.finished(run)
-    outcome.results = results.collect(experiment, planned, runs)
+    with tracker.begin(records.work_of(experiment, planned, folder)) as tracked:
+        for run in planned:
+            if run.digest not in missing:
+                tracked.ended(records.cell_of(run, runs))
+        with (
+            _Bars(len(planned), len(planned) - len(missing), shown=progress) as bars,
+            closing(executor.run(_Execute(runs), missing.values(), bars.fitting)) as ending,
+        ):
+            for run, ended in ending:
+                cause = None
+                if ended.failure is None:
+                    outcome.computed.append(run.digest)
+                    traceback_of(run, runs).unlink(missing_ok=True)
+                else:
+                    cause = ended.failure.kept(traceback_of(run, runs))
+                    outcome.failures[run.digest] = cause
+                tracked.ended(records.cell_of(run, runs, cause))
+                bars.finished(run)
+        _put_together(experiment, outcome, runs)
+        failed = bool(outcome.failures)
+        tracked.over(records.summary_of(experiment, outcome.results, folder, runs, failed=failed))
+    outcome.tracked = tracked.key
+    return outcome
+
+
+def _put_together(experiment: Experiment, outcome: Outcome, runs: Path) -> None:
+    """Cube, leaderboard and figures of all finished runs, as files where they are not yet."""
+    from framework.benchmark import published, results
+    from framework.benchmark.figures import save_benchmark_figures
+
+    outcome.results = results.collect(experiment, outcome.plan, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
-        with whole(folder / published.FILE) as at:
+        with whole(outcome.folder / published.FILE) as at:
             table.to_csv(at, index=False)
-    if outcome.results is not None and not results.stands(outcome.results, folder):
-        task = task_of(planned[0].settings["task"])
-        save_benchmark_figures(outcome.results, task, folder / "figures")
-        results.write(outcome.results, experiment, folder)
-    if track:
-        outcome.tracked = tracking.log_benchmark(experiment, outcome, runs, parent)
-    return outcome
+    if outcome.results is not None and not results.stands(outcome.results, outcome.folder):
+        task = task_of(outcome.plan[0].settings["task"])
+        save_benchmark_figures(outcome.results, task, outcome.folder / "figures")
+        results.write(outcome.results, experiment, outcome.folder)
 
 
 @dataclass(frozen=True)

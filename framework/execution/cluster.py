@@ -27,6 +27,7 @@ from typing import Any
 
 from framework.base.errors import UserError
 from framework.base.versions import versions
+from framework.execution.command import Command, command_of_this_process, serving
 from framework.execution.executor import (
     Ending,
     Executor,
@@ -69,24 +70,26 @@ class Cluster(Executor):
     ) -> Ending[Piece, Result]:
         waiting = iter(pieces)
         with _connected(self.address) as client, _marked(self.folder) as mark:
-            terms = _Terms(identity(), str(Path.cwd()), str(mark))
+            terms = _Terms(identity(), str(Path.cwd()), str(mark), command_of_this_process())
             room = len(_suitable(client, terms, self.address))
             yield from _Stream(client, self.address, terms, work).run(waiting, room, report)
 
 
 @dataclass(frozen=True)
 class _Terms:
-    """What a worker must share with the command.
+    """What a worker must share with the command, and whom it works for.
 
     Attributes:
         identity: as `identity` of the command.
         folder: its working directory.
         mark: a file in the folder of results.
+        command: who asks for the work.
     """
 
     identity: dict[str, str]
     folder: str
     mark: str
+    command: Command
 
 
 @lru_cache
@@ -283,7 +286,12 @@ def _perform(terms: _Terms, topic: str, work: bytes, piece: bytes) -> Any:
         return f"worker {worker.address} {reason}"
     key = worker.get_current_task()
     progress = sparing(lambda done, total: worker.log_event(topic, (key, done, total)))
-    with contextlib.chdir(terms.folder), contextlib.suppress(_Unwanted), _while_wanted(worker, key):
+    with (
+        contextlib.chdir(terms.folder),
+        serving(terms.command),
+        contextlib.suppress(_Unwanted),
+        _while_wanted(worker, key),
+    ):
         return attempt(pickle.loads(work), pickle.loads(piece), progress)
     return Outcome(failure=Failure("the command was interrupted"))
 

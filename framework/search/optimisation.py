@@ -8,16 +8,17 @@ the same candidates of a pool; so their differences are paired.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 from threadpoolctl import threadpool_limits
 
 from framework.base.errors import UserError
@@ -25,9 +26,10 @@ from framework.base.files import require_writable
 from framework.base.progress import new_bars
 from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective
+from framework.contracts.tracker import NOT_TRACKED, Tracker
 from framework.execution.choice import executor_for
-from framework.execution.executor import Failure, Progress
-from framework.search import optimisation_results
+from framework.execution.executor import Executor, Progress
+from framework.search import optimisation_results, search_records
 from framework.search.optimisation_plan import Search, Searches, prepare
 from framework.search.optimisation_results import Optimised
 from framework.search.storage import alone, usable
@@ -41,7 +43,7 @@ def optimise(
     data: str | Path | None = None,
     workers: int = 1,
     scheduler: str | None = None,
-    track: bool = True,
+    tracker: Tracker = NOT_TRACKED,
     progress: bool = True,
     where: str = "",
 ) -> Optimised:
@@ -52,7 +54,7 @@ def optimise(
         data: a file or a data set, in place of what the objectives name.
         workers: processes; results do not depend on their number.
         scheduler: address of a Dask scheduler, whose workers search in their place.
-        track: log to MLflow.
+        tracker: told of every search when it ends.
         progress: show a bar on standard error.
         where: the file that messages name.
 
@@ -61,19 +63,23 @@ def optimise(
     """
     planned = prepare(experiment, runs, data=data, where=where)
     require_writable(planned.folder)
-    if track:
-        from framework.tracking import mlflow as tracking
-        from framework.tracking import optimisation as optimisation_tracking
+    tracker.require()
+    with tracker.begin(search_records.work_of(planned)) as tracked:
 
-        tracking.require_store(runs)
-    computed = _work_through(planned, runs, workers, scheduler, progress)
-    done = Optimised(planned, *_collected(planned), computed)
-    with alone(planned.folder):
-        if not optimisation_results.stands(done.results, planned.folder):
-            save_figures(done)
-            optimisation_results.write(done)
-    if track:
-        done.tracked = optimisation_tracking.log_optimisation(done, runs)
+        def tell(search: Search) -> None:
+            if trials := [trial for _, trial in _ended(search)]:
+                own = partial(_collected, replace(planned, searches=[search]))
+                tracked.ended(search_records.search_of(planned, search, trials, own))
+
+        executor = executor_for(workers, scheduler, runs, len(planned.searches))
+        computed = _work_through(planned, executor, runs, progress, tell)
+        done = Optimised(planned, *_collected(planned), computed)
+        with alone(planned.folder):
+            if not optimisation_results.stands(done.results, planned.folder):
+                save_figures(done)
+                optimisation_results.write(done)
+        tracked.over(search_records.summary_of(done))
+    done.tracked = tracked.key
     return done
 
 
@@ -107,54 +113,57 @@ class _Evaluated:
 
 
 def _work_through(
-    planned: Searches, runs: Path, workers: int, scheduler: str | None, progress: bool
+    planned: Searches,
+    executor: Executor,
+    runs: Path,
+    progress: bool,
+    tell: Callable[[Search], None],
 ) -> int:
     """Make what is missing of all searches; how many evaluations that were.
 
+    Args:
+        tell: called with every search when it has ended, those that need no more first.
+
     Raises:
-        UserError: searches could not go on, or their process died, and the others are over;
+        UserError: searches could not go on, or their process died, and the others have ended;
             finished evaluations are kept.
     """
-    reused = [_n_ended(search) for search in planned.searches]
-    missing = [s.study.slots - n for s, n in zip(planned.searches, reused, strict=True)]
-    left = {s.study.name: (s, n) for s, n in zip(planned.searches, missing, strict=True) if n}
-    executor = executor_for(workers, scheduler, runs, len(left))
-    made = dict.fromkeys(left, 0)
-    failures: dict[str, Failure] = {}
+    reused = {search.study.name: len(_ended(search)) for search in planned.searches}
+    left = [search for search in planned.searches if reused[search.study.name] < search.study.slots]
+    made = dict.fromkeys(reused, 0)
+    for search in planned.searches:
+        if search not in left:
+            tell(search)
+    causes = []
     with new_bars(progress) as bars:
-        bar = bars.add_task("evaluations", total=sum(reused) + sum(missing), completed=sum(reused))
+        total = sum(search.study.slots for search in planned.searches)
+        bar = bars.add_task("evaluations", total=total, completed=sum(reused.values()))
 
         def report(search: Search, done: int, _: int) -> None:
             made[search.study.name] = done
-            bars.update(bar, completed=sum(reused) + sum(made.values()))
+            bars.update(bar, completed=sum(reused.values()) + sum(made.values()))
 
-        pieces = [search for search, _ in left.values()]
-        with closing(executor.run(_Searching(planned.objectives), pieces, report)) as ending:
+        with closing(executor.run(_Searching(planned.objectives), left, report)) as ending:
             for search, outcome in ending:
                 if outcome.failure is not None:
-                    failures[search.study.name] = outcome.failure
-    if failures:
-        raise UserError(_told(failures, len(left), runs))
-    return sum(missing)
+                    name = search.study.name
+                    at = runs / "failures" / f"{name.replace('/', ' ')}.txt"
+                    causes.append(f"{name}: {outcome.failure.kept(at)}")
+                tell(search)
+    if causes:
+        raise UserError(
+            f"{len(causes)} of {len(left)} searches failed:\n  " + "\n  ".join(causes) + "\n"
+            "finished evaluations are kept. Run the same command to continue."
+        )
+    return total - sum(reused.values())
 
 
-def _told(failures: Mapping[str, Failure], of: int, runs: Path) -> str:
-    causes = [
-        f"{name}: {failure.kept(runs / 'failures' / (name.replace('/', ' ') + '.txt'))}"
-        for name, failure in failures.items()
-    ]
-    return (
-        f"{len(failures)} of {of} searches failed:\n  " + "\n  ".join(causes) + "\n"
-        "finished evaluations are kept. Run the same command to continue."
-    )
-
-
-def _n_ended(search: Search) -> int:
-    """Evaluations that are reused; of more than are wanted, the wanted ones."""
+def _ended(search: Search) -> list[tuple[int, FrozenTrial]]:
+    """Slot and trial of the evaluations that have been made; of more than are wanted, the wanted ones."""
     if not Path(search.study.storage).exists():
-        return 0
+        return []
     with usable(search.study.storage):
-        return min(len(ended(open_study(search.study))), search.study.slots)
+        return ended(open_study(search.study))[: search.study.slots]
 
 
 @dataclass(frozen=True)
@@ -203,8 +212,7 @@ def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:
             experiment.seeds.index(search.seed),
         )
         objective = planned.objectives[search.objective]
-        with usable(search.study.storage):
-            trials = ended(open_study(search.study))[: experiment.trials]
+        trials = _ended(search)
         nothing = [np.nan] * len(objective.directions)
         own = np.array([trial.values or nothing for _, trial in trials]).reshape(len(trials), -1)
         fits = np.array([all(v <= 0 for v in trial.constraints.values()) for _, trial in trials])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import socket
 import time
 from pathlib import Path
 from typing import Any
+
+from framework.execution.command import command_of_this_process
 
 HEARTBEAT = 20
 """Seconds between two signs of life of a trial that goes on."""
@@ -17,19 +18,21 @@ STALE = 120
 
 def owner() -> dict[str, Any]:
     """This process, as plain content."""
-    pid, command = os.getpid(), multiprocessing.parent_process()
+    pid, command = os.getpid(), command_of_this_process()
     return {
         "host": socket.gethostname(),
         "pid": pid,
         "begun": _begun(pid),
-        "command": pid if command is None else command.pid,
+        "command": command.pid,
+        "command_host": command.host,
         "seen": time.time(),
     }
 
 
 def is_mine(owner: dict[str, Any]) -> bool:
     """Whether a process belongs to this command: it is this one, or one of its workers."""
-    return (owner["host"], owner["command"]) == (socket.gethostname(), os.getpid())
+    host = owner.get("command_host", owner["host"])
+    return (host, owner["command"]) == (socket.gethostname(), os.getpid())
 
 
 def is_me(owner: dict[str, Any]) -> bool:

@@ -18,9 +18,11 @@ from framework.config.optimisation import Optimisation
 from framework.config.schema import validated
 from framework.execution import cluster
 from framework.execution.cluster import Cluster, identity, refusal
+from framework.execution.command import command_of_this_process
 from framework.execution.here import Here
 from framework.search import tuning
 from framework.search.optimisation import optimise
+from framework.search.ownership import is_mine
 from framework.search.study import ended, open_study
 from tests.conftest import PHASEZOO, phasezoo, tiny, write_yaml
 from tests.framework.execution.conftest import PATIENCE, ROOT
@@ -58,9 +60,9 @@ def test_a_benchmark_on_two_workers_of_which_one_is_killed_equals_one_in_this_pr
     assert before[0] not in scheduler.workers()
 
     wanted = experiment_from(content, where="test")
-    there = benchmark(wanted, Path("cluster"), track=False, progress=False)
+    there = benchmark(wanted, Path("cluster"), progress=False)
     assert there.computed == []
-    here = benchmark(wanted, Path("here"), track=False, progress=False)
+    here = benchmark(wanted, Path("here"), progress=False)
     assert len(here.computed) == 6
     xr.testing.assert_equal(there.results.drop_vars(TIMED), here.results.drop_vars(TIMED))
     assert not [*Path("cluster").rglob(".cluster-*")]
@@ -70,7 +72,7 @@ def test_searches_and_trials_are_those_of_this_process(scheduler, desk):
     ackley = {"name": "test_function", "function": "ackley"}
     content = {"name": "o", "objectives": [ackley], "samplers": ["random", "tpe"], "trials": 12}
     functions = validated(Optimisation, content, "o")
-    quiet = {"track": False, "progress": False}
+    quiet = {"progress": False}
     there = optimise(functions, Path("cluster"), scheduler=scheduler.address, **quiet)
     assert there.results.identical(optimise(functions, Path("here"), **quiet).results)
 
@@ -88,6 +90,9 @@ def test_searches_and_trials_are_those_of_this_process(scheduler, desk):
         for of in (there, here)
     ]
     assert trials[0] == trials[1]
+    owners = [trial.user_attrs["owner"] for _, trial in ended(open_study(there.search.study))]
+    assert {owner["pid"] for owner in owners} <= {worker.pid for worker in scheduler.workers()}
+    assert all(map(is_mine, owners))  # so that this command tells its tracker as they end
     xr.testing.assert_equal(
         there.outcome.results.drop_vars(TIMED), here.outcome.results.drop_vars(TIMED)
     )
@@ -190,7 +195,7 @@ class TestRefusals:
     def test_what_a_worker_must_share(self, tmp_path):
         def terms(**changes):
             same = {"identity": identity(), "folder": str(tmp_path), "mark": str(tmp_path)}
-            return cluster._Terms(**{**same, **changes})
+            return cluster._Terms(**{**same, "command": command_of_this_process(), **changes})
 
         assert refusal(terms(), 1) is None
         assert "has 4 threads" in refusal(terms(), 4)
