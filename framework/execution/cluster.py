@@ -8,26 +8,23 @@ very code and libraries of the command, or its numbers would differ.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import logging
 import pickle
 import queue
 import re
 import tempfile
-import threading
 import time
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from framework.base.errors import UserError
-from framework.base.versions import versions
-from framework.execution.command import Command, command_of_this_process, serving
+from framework.execution.cluster_worker import Terms, identity, perform, refusal
+from framework.execution.command import command_of_this_process
 from framework.execution.executor import (
     Ending,
     Executor,
@@ -37,18 +34,14 @@ from framework.execution.executor import (
     Report,
     Result,
     Work,
-    attempt,
-    sparing,
 )
-from framework.registry.registry import ROOT
-from framework.registry.source_code import code_digest
 
 ADDRESS = r"((tcp|tls|ws|wss|ucx)://)?(\[[\da-fA-F:]+\]|[\w.-]+):\d+"
 """Of a scheduler. Dask leaves threads behind when it finds an address wrong itself."""
 ANSWER = 10
 """Seconds within which a scheduler answers, and has a worker."""
 LOOK = 2.0
-"""Seconds between two looks at how many workers there are, and at whether a piece is wanted."""
+"""Seconds between two looks at how many workers there are."""
 DESERTED = 60
 """Seconds without any worker after which a command gives up."""
 
@@ -70,60 +63,9 @@ class Cluster(Executor):
     ) -> Ending[Piece, Result]:
         waiting = iter(pieces)
         with _connected(self.address) as client, _marked(self.folder) as mark:
-            terms = _Terms(identity(), str(Path.cwd()), str(mark), command_of_this_process())
+            terms = Terms(identity(), str(Path.cwd()), str(mark), command_of_this_process())
             room = len(_suitable(client, terms, self.address))
             yield from _Stream(client, self.address, terms, work).run(waiting, room, report)
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """What a worker must share with the command, and whom it works for.
-
-    Attributes:
-        identity: as `identity` of the command.
-        folder: its working directory.
-        mark: a file in the folder of results.
-        command: who asks for the work.
-    """
-
-    identity: dict[str, str]
-    folder: str
-    mark: str
-    command: Command
-
-
-@lru_cache
-def identity() -> dict[str, str]:
-    """What must be the same wherever a number is computed: versions, and a digest of all code."""
-    files = [path for top in ("framework", "zoo", "data") for path in (ROOT / top).rglob("*.py")]
-    return {**versions(), "code of phasezoo": code_digest(*files)}
-
-
-def refusal(terms: _Terms, n_threads: int) -> str | None:
-    """Why this process cannot work for a command; called on a worker."""
-    mine = identity()
-    differing = [
-        f"{name} {mine.get(name, 'absent')} instead of {wanted}"
-        for name, wanted in terms.identity.items()
-        if mine.get(name) != wanted
-    ]
-    if differing:
-        return (
-            f"has {', '.join(differing)}, so its numbers could differ; install the same version "
-            "there and start it again"
-        )
-    if n_threads > 1:
-        return (
-            f"has {n_threads} threads, and a piece of work needs a process of its own; start it as "
-            f"`dask worker ADDRESS --nworkers {n_threads} --nthreads 1`"
-        )
-    for path in (terms.folder, terms.mark):
-        if not Path(path).exists():
-            return (
-                f"does not see {path}; the working directory and the folder of results must lie "
-                "on a filesystem that all workers share"
-            )
-    return None
 
 
 @contextlib.contextmanager
@@ -170,7 +112,7 @@ def _marked(folder: Path) -> Iterator[Path]:
         yield Path(file.name).resolve()
 
 
-def _suitable(client: Any, terms: _Terms, address: str) -> dict[str, int]:
+def _suitable(client: Any, terms: Terms, address: str) -> dict[str, int]:
     """The workers and their threads, if all of them can work for this command.
 
     Raises:
@@ -202,7 +144,7 @@ class _Stream:
 
     client: Any
     address: str
-    terms: _Terms
+    terms: Terms
     work: Work[Any, Any]
     inbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
 
@@ -217,7 +159,7 @@ class _Stream:
                 for piece in itertools.islice(pieces, max(room - len(under_way), 0)):
                     key = f"{topic}-{uuid.uuid4().hex}"
                     payload = self.terms, topic, work, pickle.dumps(piece)
-                    future = self.client.submit(_perform, *payload, key=key, pure=False)
+                    future = self.client.submit(perform, *payload, key=key, pure=False)
                     under_way[key] = future, piece
                     future.add_done_callback(self.inbox.put)
                 if not under_way:
@@ -271,52 +213,3 @@ class _Stream:
             f"--scheduler {self.address}: {what}; what is finished is kept. Run the same command "
             "to continue."
         )
-
-
-class _Unwanted(BaseException):
-    """Raised within a piece that nobody waits for any more."""
-
-
-def _perform(terms: _Terms, topic: str, work: bytes, piece: bytes) -> Any:
-    """One piece on a worker: its outcome, or why this worker cannot work for the command."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    if reason := refusal(terms, worker.state.nthreads):  # it may have come after the others
-        return f"worker {worker.address} {reason}"
-    key = worker.get_current_task()
-    progress = sparing(lambda done, total: worker.log_event(topic, (key, done, total)))
-    with (
-        contextlib.chdir(terms.folder),
-        serving(terms.command),
-        contextlib.suppress(_Unwanted),
-        _while_wanted(worker, key),
-    ):
-        return attempt(pickle.loads(work), pickle.loads(piece), progress)
-    return Outcome(failure=Failure("the command was interrupted"))
-
-
-@contextlib.contextmanager
-def _while_wanted(worker: Any, key: Any) -> Iterator[None]:
-    """Stop what this thread does when the command that asked for it is interrupted or dies.
-
-    Dask itself lets a piece that has begun go on to its end.
-    """
-    thread, over, turn = threading.get_ident(), threading.Event(), threading.Lock()
-
-    def watch() -> None:
-        while not over.wait(LOOK):
-            task = worker.state.tasks.get(key)
-            if task is None or task.state not in ("executing", "long-running"):
-                with turn:
-                    if not over.is_set():
-                        raised = ctypes.py_object(_Unwanted)
-                        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        with turn:
-            over.set()

@@ -7,7 +7,8 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,7 @@ def execute(
     cell.attrs["versions"] = json.dumps(versions())
 
     folder = run.folder(runs)
-    remove_abandoned(runs)
-    scratch = folder.with_name(f".{run.digest}.{socket.gethostname()}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
+    with _scratch(run, runs) as scratch:
         encoder.save(scratch / encoder.checkpoint)
         representation.save(scratch / representation.checkpoint)
         (scratch / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
@@ -115,9 +112,21 @@ def execute(
         if folder.exists():  # left by an older version of this file, without cell.nc
             shutil.rmtree(folder)
         scratch.replace(folder)
+    return folder
+
+
+@contextmanager
+def _scratch(run: Run, runs: Path) -> Iterator[Path]:
+    """A hidden folder, named after this process, in which the results of a run are gathered."""
+    remove_abandoned(runs)
+    name = f".{run.digest}.{socket.gethostname()}.{os.getpid()}"
+    scratch = run.folder(runs).with_name(name)
+    shutil.rmtree(scratch, ignore_errors=True)  # of a dead process with this one's number
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return folder
 
 
 def remove_abandoned(runs: Path) -> None:

@@ -51,6 +51,10 @@ class Scheduler:
         nannies = map(psutil.Process, [process.pid for process in self._processes[1:]])
         return [each for nanny in nannies for each in nanny.children() if _computes(each)]
 
+    def kill(self) -> None:
+        """Kill the scheduler alone."""
+        self._processes[0].kill()
+
     def stop(self, first: int = 0) -> None:
         for process in reversed(self._processes[first:]):
             process.terminate()

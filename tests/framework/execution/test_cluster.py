@@ -17,7 +17,8 @@ from framework.config.experiment import experiment_from
 from framework.config.optimisation import Optimisation
 from framework.config.schema import validated
 from framework.execution import cluster
-from framework.execution.cluster import Cluster, identity, refusal
+from framework.execution.cluster import Cluster
+from framework.execution.cluster_worker import Terms, identity, refusal
 from framework.execution.command import command_of_this_process
 from framework.execution.here import Here
 from framework.search import tuning
@@ -150,6 +151,13 @@ def test_an_interrupted_command_says_so_and_frees_the_workers(scheduler, desk):
     assert time.monotonic() - started < 30
 
 
+def test_a_scheduler_that_goes_away_ends_the_command_with_a_message(bare_scheduler, tmp_path):
+    bare_scheduler.worker("--nthreads", "1")
+    executor = Cluster(bare_scheduler.address, tmp_path)
+    with pytest.raises(UserError, match=r"no longer answers; .* Run the same command to continue"):
+        outcomes(executor, Deed(tmp_path), ["sleep 0"], lambda *_: bare_scheduler.kill())
+
+
 class TestRefusals:
     def test_nobody_answers(self, desk, monkeypatch):
         monkeypatch.setattr(cluster, "ANSWER", 1)
@@ -195,7 +203,7 @@ class TestRefusals:
     def test_what_a_worker_must_share(self, tmp_path):
         def terms(**changes):
             same = {"identity": identity(), "folder": str(tmp_path), "mark": str(tmp_path)}
-            return cluster._Terms(**{**same, "command": command_of_this_process(), **changes})
+            return Terms(**{**same, "command": command_of_this_process(), **changes})
 
         assert refusal(terms(), 1) is None
         assert "has 4 threads" in refusal(terms(), 4)
