@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from framework.registry.parameters import Float as Float
     from framework.registry.parameters import Int as Int
     from framework.runs.saved import SavedRun as SavedRun
-    from framework.search.optimisation import optimise as optimise
-    from framework.search.tuning import tune as tune
+    from framework.search.optimisation.optimisation import optimise as optimise
+    from framework.search.tuning.tuning import tune as tune
 
 _WHERE = {
     "Choice": "framework.registry.parameters",
@@ -49,12 +49,12 @@ _WHERE = {
     "audit": "framework.commands.verbs",
     "benchmark": "framework.benchmark.benchmark",
     "models": "framework.commands.verbs",
-    "optimise": "framework.search.optimisation",
+    "optimise": "framework.search.optimisation.optimisation",
     "rank": "framework.commands.verbs",
     "read_experiment": "framework.config.experiment",
     "read_optimisation": "framework.config.optimisation",
     "run": "framework.commands.verbs",
-    "tune": "framework.search.tuning",
+    "tune": "framework.search.tuning.tuning",
 }
 
 __all__ = sorted(_WHERE)

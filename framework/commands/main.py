@@ -261,7 +261,7 @@ def tune_(
     """
     from framework.commands.verbs import with_data
     from framework.config.experiment import read_experiment
-    from framework.search.tuning import tune
+    from framework.search.tuning.tuning import tune
 
     if register is not None and not track:
         raise UserError("--register: a model is registered in MLflow; leave --no-track out")
@@ -307,7 +307,7 @@ def optimise_(
     Example: `phasezoo optimise experiments/optimise_li_sn_s_cl.yaml --data hull.csv --workers 2`
     """
     from framework.config.optimisation import read_optimisation
-    from framework.search.optimisation import optimise
+    from framework.search.optimisation.optimisation import optimise
 
     experiment = read_optimisation(path)
     if trials is not None:

@@ -15,8 +15,8 @@ BEST_ROWS, WIDEST = 8, 8
 if TYPE_CHECKING:
     from framework.benchmark.benchmark import Outcome
     from framework.commands.reproduction import Reproduction
-    from framework.search.optimisation import Optimised
-    from framework.search.tuning import Tuned
+    from framework.search.optimisation.optimisation import Optimised
+    from framework.search.tuning.tuning import Tuned
 
 
 def new_table(*columns: str) -> Any:
@@ -146,7 +146,7 @@ def print_tuned(tuned: Tuned) -> None:
 
 def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
     """A table an objective, where nothing was gained, and where everything is."""
-    from framework.search import optimisation_results as results
+    from framework.search.optimisation import results
 
     rows, folder = results.table(done.results), done.plan.folder
     for title, own in rows.groupby("objective", sort=False):

@@ -16,7 +16,7 @@ from framework.metrics.names import known_metrics
 
 
 class Tuning(Strict):
-    """How a search for settings goes; see `framework.search.tuning`.
+    """How a search for settings goes; see `framework.search.tuning.tuning`.
 
     Attributes:
         encoder: name or label of the encoder that is tuned; the first contestant where none is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from typing import Any
 
-_IMPORTED = ["framework.search.tuning", "framework.neural.encoder", "framework.figures.run"]
+_IMPORTED = ["framework.search.tuning.tuning", "framework.neural.encoder", "framework.figures.run"]
 """Imports of seconds, made once in a server process from which every worker is a copy."""
 
 

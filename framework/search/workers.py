@@ -11,8 +11,8 @@ import optuna
 from framework.base.errors import UserError
 from framework.base.progress import new_bars
 from framework.execution.start import context
-from framework.search.sampling import StudyPlan
-from framework.search.study import Objective, ended, n_free, recover, work
+from framework.search.study.sampling import StudyPlan
+from framework.search.study.study import Objective, ended, n_free, recover, work
 
 PATIENCE = 0.5
 """Seconds between two looks at what other processes do."""

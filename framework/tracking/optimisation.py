@@ -15,10 +15,10 @@ from optuna.trial import FrozenTrial
 
 from framework.base.digest import digest
 from framework.config.optimisation import Optimisation
-from framework.search import optimisation_results as results
-from framework.search.optimisation import Optimised
-from framework.search.optimisation_plan import Search
-from framework.search.study import ended, open_study
+from framework.search.optimisation import results
+from framework.search.optimisation.optimisation import Optimised
+from framework.search.optimisation.plan import Search
+from framework.search.study.study import ended, open_study
 from framework.tracking import mlflow as tracking
 from framework.tracking.store import store_uri
 

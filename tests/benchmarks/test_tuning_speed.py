@@ -18,8 +18,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from framework.config.experiment import experiment_from
-from framework.search import tuning
-from framework.search.study import ended, open_study, work
+from framework.search.study.study import ended, open_study, work
+from framework.search.tuning import tuning
 from framework.search.workers import work_through
 from framework.tracking import mlflow as tracking
 from framework.tracking import study as study_tracking

@@ -20,8 +20,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages.journal import JournalFileBackend
 
-from framework.search.sampling import StudyPlan
-from framework.search.study import ended, open_study, work
+from framework.search.study.sampling import StudyPlan
+from framework.search.study.study import ended, open_study, work
 
 STARTER = multiprocessing.get_context("forkserver")
 STARTER.set_forkserver_preload(
@@ -99,7 +99,7 @@ def in_process(target: Callable[..., Any], *arguments: Any) -> int:
 def work_until_write(plan: StudyPlan, write: int, torn: bool) -> None:
     """Work, and die with the n-th write to the journal: after half of its line, or right after."""
     append, writes = JournalFileBackend.append_logs, [0]
-    from framework.search.storage import _Journal
+    from framework.search.study.storage import _Journal
 
     append = _Journal.append_logs
 

@@ -11,7 +11,7 @@ import pytest
 
 from framework.benchmark.benchmark import benchmark
 from framework.config.experiment import experiment_from
-from framework.search.tuning import tune
+from framework.search.tuning.tuning import tune
 from tests.browser import (
     AVAILABLE,
     ask,

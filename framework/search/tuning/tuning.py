@@ -32,10 +32,10 @@ from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved
 from framework.runs.execution import Progress, fit
 from framework.runs.plan import Run, divided, plan
-from framework.search.sampling import REPORTS, StudyPlan, grid
-from framework.search.search_space import meant, moved_into, plain, search_space, told
-from framework.search.storage import alone, usable
-from framework.search.study import ended, open_study, snapshot
+from framework.search.study.sampling import REPORTS, StudyPlan, grid
+from framework.search.study.storage import alone, usable
+from framework.search.study.study import ended, open_study, snapshot
+from framework.search.tuning.space import meant, moved_into, plain, search_space, told
 from framework.search.workers import work_through
 
 if TYPE_CHECKING:

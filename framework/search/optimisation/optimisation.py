@@ -29,11 +29,11 @@ from framework.base.progress import new_bars
 from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective
 from framework.execution.start import context
-from framework.search import optimisation_results
-from framework.search.optimisation_plan import Search, Searches, prepare
-from framework.search.optimisation_results import Optimised
-from framework.search.storage import alone, usable
-from framework.search.study import ended, open_study, work
+from framework.search.optimisation import results as optimisation_results
+from framework.search.optimisation.plan import Search, Searches, prepare
+from framework.search.optimisation.results import Optimised
+from framework.search.study.storage import alone, usable
+from framework.search.study.study import ended, open_study, work
 
 
 def optimise(

@@ -19,10 +19,10 @@ from framework.config.optimisation import Optimisation, read_optimisation
 from framework.config.schema import validated
 from framework.contracts.objective import PoolObjective
 from framework.neural.threads import one_thread
-from framework.search import optimisation_results as results
-from framework.search.optimisation import _Evaluated, optimise, prepare
-from framework.search.sampling import BySlot, StudyPlan
-from framework.search.study import work
+from framework.search.optimisation import results
+from framework.search.optimisation.optimisation import _Evaluated, optimise, prepare
+from framework.search.study.sampling import BySlot, StudyPlan
+from framework.search.study.study import work
 from tests.conftest import phasezoo, write_yaml
 from tests.framework.search.killed import STARTER, Dies, in_process, sequence
 
@@ -94,7 +94,7 @@ def read(content: dict, name: str = "e") -> Optimisation:
 
 def searched(content: dict, **options):
     """An experiment without its figures, which take most of the time."""
-    with patch("framework.search.optimisation.save_figures"):
+    with patch("framework.search.optimisation.optimisation.save_figures"):
         return optimise(read(content), Path("runs"), track=False, progress=False, **options)
 
 
@@ -384,7 +384,7 @@ class TestTheCommand:
         assert "'Xx' in 'LiXx' is not an element" in side.read_text()
 
     def test_the_experiments_that_come_along_can_be_searched(self, desk):
-        experiments = Path(__file__).parents[3] / "experiments"
+        experiments = Path(__file__).parents[4] / "experiments"
         functions = read_optimisation(experiments / "optimise_test_functions.yaml")
         planned = prepare(functions, Path("runs"))
         assert len(planned.searches) == len(functions.objectives) * 4 * len(functions.seeds)

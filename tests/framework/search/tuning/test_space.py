@@ -11,8 +11,8 @@ from framework.config.schema import Component
 from framework.registry.parameters import Choice, parameters
 from framework.registry.registry import ENCODERS
 from framework.runs.components import GIVEN
-from framework.search import tuning
-from framework.search.search_space import meant, moved_into, search_space, told
+from framework.search.tuning import tuning
+from framework.search.tuning.space import meant, moved_into, search_space, told
 from tests.conftest import tiny
 
 VAE = Component(name="phase_field_vae")

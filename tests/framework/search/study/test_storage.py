@@ -13,8 +13,8 @@ import pytest
 
 from framework.base.errors import UserError
 from framework.config.experiment import experiment_from
-from framework.search import tuning
-from framework.search.study import open_study, work
+from framework.search.study.study import open_study, work
+from framework.search.tuning import tuning
 from tests.conftest import phasezoo, tiny, write_yaml
 from tests.framework.search.killed import curve, in_process, planned, sequence
 

@@ -20,9 +20,9 @@ from optuna.trial import FrozenTrial
 
 from framework.base.databases import with_driver
 from framework.config.experiment import read_experiment
-from framework.search import tuning
-from framework.search.sampling import given_up
-from framework.search.study import ended, open_study, work
+from framework.search.study.sampling import given_up
+from framework.search.study.study import ended, open_study, work
+from framework.search.tuning import tuning
 from framework.search.workers import work_through
 from framework.tracking import mlflow as tracking
 from tests.conftest import PHASEZOO, REPORTED, Said, phasezoo, tiny, write_yaml

@@ -18,9 +18,9 @@ from framework.contracts.objective import Objective, PoolObjective
 from framework.registry.parameters import checked, parameters
 from framework.registry.registry import OBJECTIVES
 from framework.registry.source_code import code_digest
-from framework.search.sampling import StudyPlan
+from framework.search.study.sampling import StudyPlan
 
-SAMPLING = Path(__file__).with_name("sampling.py")
+SAMPLING = Path(__file__).parents[1] / "study" / "sampling.py"
 
 GIVEN = ("runs",)
 """Constructor arguments of an objective that the framework supplies."""

@@ -17,8 +17,8 @@ from framework.config.experiment import experiment_from
 from framework.config.schema import Component
 from framework.registry.registry import ENCODERS
 from framework.runs.plan import divided
-from framework.search import tuning
-from framework.search.study import ended, open_study, work
+from framework.search.study.study import ended, open_study, work
+from framework.search.tuning import tuning
 from tests.conftest import FIELDS, REPORTED, phasezoo, tiny, write_yaml
 from tests.framework.audit.planted import Recorder
 from tests.framework.search.killed import sequence

@@ -1,7 +1,7 @@
 """An Optuna study that loses nothing, and the workers on it: how it goes on after a kill.
 
 Several processes, on one machine or many, may work on one study. A trial whose process died is
-given up: it is marked as failed, and a new one takes its slot (`framework.search.sampling`). Where two
+given up: it is marked as failed, and a new one takes its slot (`framework.search.study.sampling`). Where two
 new ones meet in a slot, the older holds it.
 """
 
@@ -30,9 +30,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from framework.base.databases import shown
 from framework.base.errors import UserError
-from framework.search.ownership import HEARTBEAT, is_me, lives, owner
-from framework.search.sampling import BySlot, StudyPlan, given_up, pruner, slots
-from framework.search.storage import open_storage, usable
+from framework.search.study.ownership import HEARTBEAT, is_me, lives, owner
+from framework.search.study.sampling import BySlot, StudyPlan, given_up, pruner, slots
+from framework.search.study.storage import open_storage, usable
 
 Objective = Callable[[Trial, dict[str, Any]], Sequence[float]]
 """Values of a trial with these parameters; raises `optuna.TrialPruned` to end it early."""

@@ -21,7 +21,7 @@ from framework.base.files import whole
 from framework.config.optimisation import BASELINE, Optimisation
 from framework.contracts.objective import Objective, PoolObjective
 from framework.metrics.bootstrap import over_seeds
-from framework.search.optimisation_plan import Searches
+from framework.search.optimisation.plan import Searches
 
 FILE = "results.nc"
 
@@ -271,7 +271,7 @@ class Optimised:
     """What an experiment left behind.
 
     Attributes:
-        results: the cube of all searches (`framework.search.optimisation_results`).
+        results: the cube of all searches (`framework.search.optimisation.results`).
         evaluations: one row an evaluation: objective, sampler, seed, evaluation, values, under
             constraints whether it ``kept`` them and their violations, what the objective tells of
             the point, its coordinates.

@@ -8,8 +8,8 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import TrialState, create_trial
 
 from framework.base.errors import UserError
-from framework.search.sampling import _WholeSpace, grid, pruner, slots
-from framework.search.study import open_study, work
+from framework.search.study.sampling import _WholeSpace, grid, pruner, slots
+from framework.search.study.study import open_study, work
 from tests.framework.search.killed import (
     FEW,
     SPACE,

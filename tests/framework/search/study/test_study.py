@@ -12,10 +12,10 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from framework.base.errors import UserError
-from framework.search.ownership import STALE, is_mine, lives, owner
-from framework.search.sampling import given_up, slots
-from framework.search.storage import usable
-from framework.search.study import ended, n_free, open_study, recover, snapshot, work
+from framework.search.study.ownership import STALE, is_mine, lives, owner
+from framework.search.study.sampling import given_up, slots
+from framework.search.study.storage import usable
+from framework.search.study.study import ended, n_free, open_study, recover, snapshot, work
 from framework.search.workers import work_through
 from tests.framework.search.killed import (
     STARTER,
@@ -160,7 +160,7 @@ class TestWhoWorksOnWhat:
         assert not is_mine(elsewhere)
 
     def test_signs_of_life_are_written_while_a_trial_goes_on(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("framework.search.study.HEARTBEAT", 0.05)
+        monkeypatch.setattr("framework.search.study.study.HEARTBEAT", 0.05)
 
         def slow(trial, params):
             time.sleep(0.4)

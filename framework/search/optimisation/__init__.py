@@ -1,0 +1,1 @@
+"""Optimisation: a search for points of a space, and the comparison of samplers."""

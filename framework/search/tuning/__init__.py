@@ -1,0 +1,1 @@
+"""Tuning: a search for the settings of an encoder."""
