@@ -72,6 +72,11 @@ def test_plain_content_reads_back_equal_from_yaml(content):
     assert read_yaml(write_yaml(content), "test") == content
 
 
+@given(plain)
+def test_readers_of_yaml_1_1_read_the_same_from_what_is_written(content):
+    assert yaml.safe_load(write_yaml(content)) == content
+
+
 @given(st.dictionaries(words, plain), st.randoms())
 def test_the_digest_does_not_depend_on_the_order_of_keys(content, rng: random.Random):
     keys = list(content)
@@ -140,27 +145,27 @@ def test_a_scalar_means_what_it_seems_to(text, value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb:\n  c: 1\n  c: 2\n", "x, line 4: the key 'c' stands twice; keep one"),
+        ("a: 1\nb:\n  c: 1\n  c: 2\n", "x, line 4: the key 'c' is listed twice; keep one"),
         ("1: 2", "x: the key 1 is not a text"),
         ("~: 2", "x: the key None is not a text"),
         ("? [a]\n: 1", "x, line 1: the key ['a'] is not a text"),
         ("? {a: b}\n: 1", "x, line 1: the key {'a': 'b'} is not a text"),
-        ("a: !!str 3", "holds the tag 'tag:yaml.org,2002:str'; write the plain value"),
-        ("a: ! 3", "holds the tag '!'"),
-        ("a: !!binary aGVsbG8=", "holds the tag"),
-        ("a: !!set {b}", "holds the tag"),
-        ("!!python/dict {a: 1}", "holds the tag"),
-        ("a: &b 1\nc: *b", "x, line 1: holds the anchor or alias 'b'; write the value out"),
-        ("a: *b", "holds the anchor or alias 'b'"),
-        ("a: &b [*b]", "holds the anchor or alias 'b'"),
-        ("{<<: {a: 1}, <<: {b: 1}}", "the key '<<' stands twice"),
+        ("a: !!str 3", "has the tag 'tag:yaml.org,2002:str'; write the plain value"),
+        ("a: ! 3", "has the tag '!'"),
+        ("a: !!binary aGVsbG8=", "has the tag"),
+        ("a: !!set {b}", "has the tag"),
+        ("!!python/dict {a: 1}", "has the tag"),
+        ("a: &b 1\nc: *b", "x, line 1: has the anchor or alias 'b'; write the value out"),
+        ("a: *b", "has the anchor or alias 'b'"),
+        ("a: &b [*b]", "has the anchor or alias 'b'"),
+        ("{<<: {a: 1}, <<: {b: 1}}", "the key '<<' is listed twice"),
         ("a:\n  b: 1\n c: 2\n", "x, line 3: not valid YAML"),
         ("a:\n\tb: 1\n", "x, line 2: not valid YAML (found character '\\t' that cannot start"),
         ("[a, b", "check indentation (no tabs), brackets, quotes"),
         ("'a", "not valid YAML"),
         ("a: 1\n---\nb: 2", "x, line 2: not valid YAML (but found another document)"),
         ("%YAML 3.0\n---\na: 1", "not valid YAML"),
-        ("a: \x07", "holds the control character '\\x07'; take it out"),
+        ("a: \x07", "has the control character '\\x07'; remove it"),
         ('a: "\\ud800"', "half of a character"),
         ("[" * 5000, "nested too deeply"),
         ("{a: " * 3000 + "1" + "}" * 3000, "nested too deeply"),
@@ -182,7 +187,7 @@ def test_no_tag_runs_code(tmp_path, monkeypatch):
         "!!python/module:os",
     ]
     for attack in attacks:
-        with pytest.raises(UserError, match="holds the tag"):
+        with pytest.raises(UserError, match="has the tag"):
             read_yaml(f"name: {attack}", "x")
     # the same text does run where nobody is careful: the attack is a real one
     yaml.load(attacks[0], Loader=yaml.UnsafeLoader)
