@@ -173,5 +173,5 @@ def _yaml() -> YAML:
     yaml.Constructor, yaml.Representer = _Constructor, _Representer
     yaml.max_depth = DEEPEST
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     return yaml

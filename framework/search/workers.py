@@ -11,8 +11,9 @@ import optuna
 from framework.base.errors import UserError
 from framework.base.progress import new_bars
 from framework.execution.start import context
-from framework.search.study.sampling import StudyPlan
-from framework.search.study.study import Objective, ended, n_free, recover, work
+from framework.search.study.plan import StudyPlan
+from framework.search.study.trials import ended, n_free
+from framework.search.study.work import TrialFunction, recover, work
 
 PATIENCE = 0.5
 """Seconds between two looks at what other processes do."""
@@ -20,7 +21,7 @@ PATIENCE = 0.5
 
 def work_through(
     plan: StudyPlan,
-    objective: Objective,
+    objective: TrialFunction,
     study: optuna.Study,
     *,
     workers: int,
@@ -62,7 +63,7 @@ def work_through(
 
 def _side_by_side(
     plan: StudyPlan,
-    objective: Objective,
+    objective: TrialFunction,
     workers: int,
     deadline: float | None,
     watch: Callable[[], None],
@@ -93,7 +94,9 @@ def _side_by_side(
         )
 
 
-def _worker(plan: StudyPlan, objective: Objective, deadline: float | None, failures: Any) -> None:
+def _worker(
+    plan: StudyPlan, objective: TrialFunction, deadline: float | None, failures: Any
+) -> None:
     try:
         work(plan, objective, deadline=deadline)
     except UserError as error:

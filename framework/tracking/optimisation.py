@@ -18,7 +18,8 @@ from framework.config.optimisation import Optimisation
 from framework.search.optimisation import results
 from framework.search.optimisation.optimisation import Optimised
 from framework.search.optimisation.plan import Search
-from framework.search.study.study import ended, open_study
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
 from framework.tracking import mlflow as tracking
 from framework.tracking.store import store_uri
 

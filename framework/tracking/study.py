@@ -19,7 +19,7 @@ from framework.base.digest import digest
 from framework.base.errors import UserError
 from framework.runs.execution import versions
 from framework.search.study.ownership import is_me, is_mine, lives, owner
-from framework.search.study.study import ended
+from framework.search.study.trials import ended
 from framework.search.tuning.tuning import Search, Tuned, trial_run
 from framework.tracking import mlflow as tracking
 from framework.tracking.store import store_uri

@@ -18,7 +18,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from framework.config.experiment import experiment_from
-from framework.search.study.study import ended, open_study, work
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
 from framework.search.tuning import tuning
 from framework.search.workers import work_through
 from framework.tracking import mlflow as tracking

@@ -12,7 +12,8 @@ from framework.config.experiment import experiment_from
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS, Registry, load_file
 from framework.runs.components import GIVEN
-from framework.search.study.study import ended, open_study
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
 from framework.search.tuning import tuning
 from framework.search.workers import work_through
 from tests.conftest import tiny

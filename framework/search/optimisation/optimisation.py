@@ -32,8 +32,11 @@ from framework.execution.start import context
 from framework.search.optimisation import results as optimisation_results
 from framework.search.optimisation.plan import Search, Searches, prepare
 from framework.search.optimisation.results import Optimised
-from framework.search.study.storage import alone, usable
-from framework.search.study.study import ended, open_study, work
+from framework.search.study.locks import alone
+from framework.search.study.storage import usable
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
 
 
 def optimise(

@@ -18,7 +18,7 @@ from framework.contracts.objective import Objective, PoolObjective
 from framework.registry.parameters import checked, parameters
 from framework.registry.registry import OBJECTIVES
 from framework.registry.source_code import code_digest
-from framework.search.study.sampling import StudyPlan
+from framework.search.study.plan import StudyPlan
 
 SAMPLING = Path(__file__).parents[1] / "study" / "sampling.py"
 

@@ -6,13 +6,17 @@ import multiprocessing
 import os
 import socket
 import time
-from pathlib import Path
 from typing import Any
+
+import psutil
 
 HEARTBEAT = 20
 """Seconds between two signs of life of a trial that goes on."""
 STALE = 120
 """Seconds without one after which a process on another machine is given up."""
+CLOCK = 5
+"""Seconds by which the start of one process may differ from look to look: it is counted from the
+start of the machine, which moves when its clock is set."""
 
 
 def owner() -> dict[str, Any]:
@@ -21,7 +25,7 @@ def owner() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "pid": pid,
-        "begun": _begun(pid),
+        "started": _started(pid),
         "command": pid if command is None else command.pid,
         "seen": time.time(),
     }
@@ -34,8 +38,8 @@ def is_mine(owner: dict[str, Any]) -> bool:
 
 def is_me(owner: dict[str, Any]) -> bool:
     """Whether it is this process itself."""
-    pid = os.getpid()
-    return (owner["host"], owner["pid"], owner["begun"]) == (socket.gethostname(), pid, _begun(pid))
+    here = socket.gethostname(), os.getpid()
+    return (owner["host"], owner["pid"]) == here and _runs(owner)
 
 
 def lives(owner: dict[str, Any], seen: float) -> bool:
@@ -45,26 +49,20 @@ def lives(owner: dict[str, Any], seen: float) -> bool:
         seen: `time.time` of its last sign of life.
     """
     if owner["host"] == socket.gethostname():
-        return _begun(owner["pid"]) == owner["begun"]
+        return _runs(owner)
     return time.time() - max(owner["seen"], seen) < STALE
 
 
-def _begun(pid: int) -> str:
-    """When a process began, "" where there is none: its number is given to another one later."""
-    try:
-        content = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return "" if Path("/proc/self").exists() else _exists(pid)
-    fields = content.rpartition(")")[2].split()
-    return "" if fields[0] == "Z" else fields[19]
+def _runs(owner: dict[str, Any]) -> bool:
+    """Whether a process of this machine runs, and not another one that was given its number."""
+    started, recorded = _started(owner["pid"]), owner.get("started")
+    return started is not None and recorded is not None and abs(started - recorded) < CLOCK
 
 
-def _exists(pid: int) -> str:
-    """Without /proc, alive or not is all that can be known."""
+def _started(pid: int) -> float | None:
+    """When a process started, as `time.time`; None where it has ended."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except OSError:
-        pass
-    return "alive"
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None

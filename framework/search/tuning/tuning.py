@@ -32,9 +32,12 @@ from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved
 from framework.runs.execution import Progress, fit
 from framework.runs.plan import Run, divided, plan
-from framework.search.study.sampling import REPORTS, StudyPlan, grid
-from framework.search.study.storage import alone, usable
-from framework.search.study.study import ended, open_study, snapshot
+from framework.search.study.locks import alone
+from framework.search.study.plan import StudyPlan, grid
+from framework.search.study.sampling import REPORTS
+from framework.search.study.storage import usable
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended, snapshot
 from framework.search.tuning.space import meant, moved_into, plain, search_space, told
 from framework.search.workers import work_through
 

@@ -213,14 +213,20 @@ def test_no_tag_runs_code(tmp_path, monkeypatch):
         ({"encoders": []}, "encoders: list should have at least 1 item"),
         ({"encoders": [None]}, "encoders[0]: give a name"),
         ({"encoders": [3]}, "encoders[0]: give a name"),
-        ({"encoders": ["pca", "pca"]}, "encoders: 'pca' is listed twice; give one of them a 'label'"),
+        (
+            {"encoders": ["pca", "pca"]},
+            "encoders: 'pca' is listed twice; give one of them a 'label'",
+        ),
         (
             {"encoders": [{"name": n, "label": "a"} for n in ("pca", "input_norm")]},
             "encoders: 'a' is listed twice",
         ),
         ({"encoders": [{"name": "pca", "label": 3}]}, "encoders[0].label must be a text"),
         ({"encoders": [{"name": "pca", "label": ""}]}, "'' is not a valid label"),
-        ({"splits": [{"name": "random", "label": "a/b"}]}, "splits[0].label: 'a/b' is not a valid label"),
+        (
+            {"splits": [{"name": "random", "label": "a/b"}]},
+            "splits[0].label: 'a/b' is not a valid label",
+        ),
         ({"splits": [{"name": "random", "label": "a|b"}]}, "'a|b' is not a valid label"),
         ({"splits": [{"name": "random", "label": "a\nb"}]}, "write one line"),
         ({"splits": "random"}, "splits must be a list"),

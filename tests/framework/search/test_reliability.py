@@ -22,7 +22,8 @@ from matplotlib.image import imread
 from framework.commands import main as cli
 from framework.config.experiment import read_experiment
 from framework.runs.execution import read_cell
-from framework.search.study.study import ended, open_study
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
 from framework.search.tuning import tuning
 from tests.conftest import tiny, write_yaml
 from tests.framework.search.killed import STARTER

@@ -27,7 +27,9 @@ from framework.contracts.representation import Samples
 from framework.registry.parameters import Float
 from framework.registry.registry import ENCODERS
 from framework.runs.execution import read_cell, versions
-from framework.search.study.study import ended, open_study, work
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
 from framework.search.tuning import tuning
 from framework.tracking import mlflow as tracking
 from framework.tracking import study as study_tracking

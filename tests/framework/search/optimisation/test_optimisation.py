@@ -21,8 +21,9 @@ from framework.contracts.objective import PoolObjective
 from framework.neural.threads import one_thread
 from framework.search.optimisation import results
 from framework.search.optimisation.optimisation import _Evaluated, optimise, prepare
-from framework.search.study.sampling import BySlot, StudyPlan
-from framework.search.study.study import work
+from framework.search.study.plan import StudyPlan
+from framework.search.study.sampling import BySlot
+from framework.search.study.work import work
 from tests.conftest import phasezoo, write_yaml
 from tests.framework.search.killed import STARTER, Dies, in_process, sequence
 
@@ -292,7 +293,7 @@ class TestGoingOn:
         assert searched(content, data="moved.csv").computed == 2
         text = Path("moved.csv").read_text().splitlines()
         Path("moved.csv").write_text("\n".join([*text[:-1], text[-1] + "1"]) + "\n")
-        with pytest.raises(UserError, match="begun with other settings") as refused:
+        with pytest.raises(UserError, match="started with other settings") as refused:
             searched(content, data="moved.csv")
         assert "data: " in str(refused.value)
 

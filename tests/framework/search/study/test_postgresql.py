@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial
 
 from framework.base.databases import with_driver
 from framework.config.experiment import read_experiment
-from framework.search.study.sampling import given_up
-from framework.search.study.study import ended, open_study, work
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended, given_up
+from framework.search.study.work import work
 from framework.search.tuning import tuning
 from framework.search.workers import work_through
 from framework.tracking import mlflow as tracking

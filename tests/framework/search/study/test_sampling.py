@@ -8,8 +8,12 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import TrialState, create_trial
 
 from framework.base.errors import UserError
-from framework.search.study.sampling import _WholeSpace, grid, pruner, slots
-from framework.search.study.study import open_study, work
+from framework.search.study.optuna_internals import _WholeSpace
+from framework.search.study.plan import grid
+from framework.search.study.sampling import pruner
+from framework.search.study.study import open_study
+from framework.search.study.trials import slots
+from framework.search.study.work import work
 from tests.framework.search.killed import (
     FEW,
     SPACE,

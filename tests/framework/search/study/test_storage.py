@@ -13,7 +13,8 @@ import pytest
 
 from framework.base.errors import UserError
 from framework.config.experiment import experiment_from
-from framework.search.study.study import open_study, work
+from framework.search.study.study import open_study
+from framework.search.study.work import work
 from framework.search.tuning import tuning
 from tests.conftest import phasezoo, tiny, write_yaml
 from tests.framework.search.killed import curve, in_process, planned, sequence
@@ -45,13 +46,13 @@ class TestUnusable:
             ("nonsense://somewhere/x", "Can't load plugin"),
             ("mysql://user:secret@127.0.0.1:1/x", "cannot be used"),
             ("postgresql://user:secret@127.0.0.1:1/x", "Connection refused"),
-            ("postgresql://user:secret@host:port/x", "is no address"),
+            ("postgresql://user:secret@host:port/x", "is not a valid address"),
             ("sqlite:////proc/no/such/study.db", "unable to open database file"),
             ("sqlite://", "database in memory"),
             ("sqlite:///:memory:", "database in memory"),
             ("sets.txt/study.journal", "cannot be used"),
             ("runs", "cannot be used"),
-            ("sets.txt", "no journal of a study"),
+            ("sets.txt", "not the journal of a study"),
             ("sqlite:///sets.txt", "not a database"),
         ],
     )

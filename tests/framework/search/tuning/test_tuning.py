@@ -17,7 +17,9 @@ from framework.config.experiment import experiment_from
 from framework.config.schema import Component
 from framework.registry.registry import ENCODERS
 from framework.runs.plan import divided
-from framework.search.study.study import ended, open_study, work
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
 from framework.search.tuning import tuning
 from tests.conftest import FIELDS, REPORTED, phasezoo, tiny, write_yaml
 from tests.framework.audit.planted import Recorder
