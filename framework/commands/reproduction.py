@@ -56,12 +56,12 @@ def reproduce(run: str, runs: Path) -> Reproduction:
     """
     if is_run(run, runs) or not is_mlflow_id(run):
         return _cell_again(find_run(run, runs))
-    from framework.tracking import mlflow as tracking
+    from framework.tracking.recorded import recorded
 
-    recorded = tracking.recorded(run, runs)
-    if recorded.kind == "trial":
-        return _trial_again(recorded.folder, recorded.metrics)
-    return _cell_again(recorded.folder)
+    logged = recorded(run, runs)
+    if logged.kind == "trial":
+        return _trial_again(logged.folder, logged.metrics)
+    return _cell_again(logged.folder)
 
 
 def _cell_again(folder: Path) -> Reproduction:

@@ -97,7 +97,7 @@ def run(
     Raises:
         UserError: anything in it is unknown or unusable.
     """
-    from framework.benchmark.benchmark import benchmark
+    from framework.commands.tracked import benchmark
     from framework.config.experiment import experiment_from
 
     ENCODERS.require(encoder)
@@ -328,9 +328,9 @@ def _saved(run: str, runs: Path) -> SavedRun:
     except UserError:
         if not is_mlflow_id(run):
             raise
-    from framework.tracking import mlflow as tracking
+    from framework.tracking.recorded import recorded
 
-    return SavedRun.open(tracking.recorded(run, runs, "cell").folder)
+    return SavedRun.open(recorded(run, runs, "cell").folder)
 
 
 def _where(items: xr.Dataset, reported: bool) -> np.ndarray:

@@ -182,9 +182,15 @@ def _prepared_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     unusable = unusable_rows(data) + unfit + task_.unusable
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
+        "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
         "unusable_rows": as_json(unusable),
     }
     return items
+
+
+def _about(data: xr.Dataset) -> dict[str, str]:
+    keys = ("name", "title", "source", "licence", "citation")
+    return {key: str(data.attrs[key]) for key in keys}
 
 
 def _folds(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarray]:
