@@ -116,24 +116,23 @@ def print_leaderboard(outcome: Outcome) -> None:
 
 def print_tuned(tuned: Tuned) -> None:
     """What a search found, what it gained, and how it goes on where trials are missing."""
-    ended = tuned.finished + tuned.pruned + tuned.failed
     counts = f"{tuned.finished} finished, {tuned.pruned} pruned, {tuned.failed} failed"
-    typer.echo(f"trials   {ended} of {tuned.search.study.slots}: {counts}")
+    typer.echo(f"trials   {tuned.ended} of {tuned.plan.study.slots}: {counts}")
     for cause in tuned.causes[:5]:
         typer.echo(f"         {cause}", err=True)
-    typer.echo(f"study    {shown(tuned.search.study.storage)}, figures in {tuned.search.folder}")
+    typer.echo(f"study    {shown(tuned.plan.study.storage)}, figures in {tuned.plan.folder}")
     if tuned.best is None or tuned.chosen is None:
-        typer.echo("the time is over; the same command goes on")
+        typer.echo("Time limit reached. Run the same command to continue.")
         return
-    defaults = tuned.search.base.settings["encoder"]["parameters"]
+    defaults = tuned.plan.base.settings["encoder"]["parameters"]
     table = new_table("setting", "default", "tuned")
-    for name in tuned.search.study.space:
+    for name in tuned.plan.study.space:
         table.add_row(name, str(defaults[name]), _spoken(tuned.best.parameters[name]))
     print_table(table)
-    objective = tuned.search.tuning.objectives[0]
+    objective = tuned.plan.tuning.objectives[0]
     typer.echo(
         f"chosen   trial {tuned.chosen.number}: validation {objective} "
-        f"{tuned.chosen.values[0]:.4f}; as YAML in {tuned.search.folder / 'best.yaml'}"
+        f"{tuned.chosen.values[0]:.4f}; as YAML in {tuned.plan.folder / 'best.yaml'}"
     )
     if tuned.outcome is None or tuned.outcome.results is None:
         return

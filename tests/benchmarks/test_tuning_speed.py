@@ -21,7 +21,8 @@ from framework.config.experiment import experiment_from
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.study.work import work
-from framework.search.tuning import tuning
+from framework.search.tuning.plan import plan_tuning
+from framework.search.tuning.trial import FitTrial
 from framework.search.workers import work_through
 from framework.tracking import mlflow as tracking
 from framework.tracking import study as study_tracking
@@ -89,8 +90,8 @@ def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, mon
     content = tiny(
         name="t", validation_fraction=0.3, tuning={"trials": n_trials, "sampler": "random"}
     )
-    search = tuning.prepare(experiment_from(content, "t"), runs)
-    work(search.study, tuning._Objective(search))
+    search = plan_tuning(experiment_from(content, "t"), runs)
+    work(search.study, FitTrial(search))
     study = open_study(search.study)
     tracking.require_store(runs)
     shutil.copytree(runs, "again")

@@ -21,39 +21,39 @@ from framework.runs.components import GIVEN, resolved
 
 
 def search_space(
-    component: Component, wished: Mapping[str, Any], place: str
+    component: Component, wanted: Mapping[str, Any], place: str
 ) -> tuple[dict[str, BaseDistribution], dict[str, Any]]:
-    """What is searched of an encoder's settings, and what is held at one value.
+    """What is searched of an encoder's settings, and the values that ``wanted`` fixes.
 
-    A setting that the component gives is held at it, unless ``wished`` says otherwise.
+    A setting that the component gives keeps its value, unless ``wanted`` says otherwise.
 
     Args:
-        wished: by setting, in place of its annotation: a range, choices, or a value.
-        place: where ``wished`` stands, for messages.
+        wanted: by setting, in place of its annotation: a range, choices, or a value.
+        place: where ``wanted`` stands, for messages.
 
     Raises:
-        UserError: a wish does not fit its setting, or nothing is left to search.
+        UserError: a range, choice or value does not fit its setting, or nothing is left to search.
     """
     known = parameters(ENCODERS.load(component.name), given=GIVEN)
     space: dict[str, BaseDistribution] = {}
-    held: dict[str, Any] = {}
-    for name, wanted in wished.items():
+    fixed: dict[str, Any] = {}
+    for name, given in wanted.items():
         here = f"{place}.{name}"
         if name not in known:
             raise UserError(
                 f"{here} is not a parameter of '{component.name}'; {nearest(name, known)}"
             )
-        if isinstance(wanted, dict):
-            space[name] = _distribution(known[name], wanted, here)
+        if isinstance(given, dict):
+            space[name] = _distribution(known[name], given, here)
         else:
-            held[name] = resolved(
-                ENCODERS, Component(name=component.name, parameters={name: wanted}), place
+            fixed[name] = resolved(
+                ENCODERS, Component(name=component.name, parameters={name: given}), place
             )["parameters"][name]
     for name, parameter in known.items():
-        given = name in component.parameters  # set by hand in the experiment: held there
-        if name not in {**space, **held} and not given and parameter.marker is not None:
+        if name not in {**space, **fixed, **component.parameters} and parameter.marker is not None:
             if isinstance(parameter.marker, Choice):
-                space[name] = CategoricalDistribution([told(o) for o in parameter.marker.options])
+                options = [to_optuna(option) for option in parameter.marker.options]
+                space[name] = CategoricalDistribution(options)
             elif parameter.marker.tuned:
                 space[name] = _numbers(parameter.marker, {})
     if not space:
@@ -61,19 +61,19 @@ def search_space(
             f"{place}: '{component.name}' has nothing to tune: none of its settings carries a "
             "search range; give one here, or choose another encoder (--encoder)"
         )
-    return {name: space[name] for name in known if name in space}, held
+    return {name: space[name] for name in known if name in space}, fixed
 
 
 def _distribution(parameter: Parameter, wanted: dict[str, Any], place: str) -> BaseDistribution:
     """The range or the choices that an experiment gives for one setting."""
     if set(wanted) == {"choices"} and isinstance(wanted["choices"], list) and wanted["choices"]:
         try:
-            choices = [told(parameter.checked(value)) for value in wanted["choices"]]
+            choices = [to_optuna(parameter.checked(value)) for value in wanted["choices"]]
         except ValueError as error:
             raise UserError(f"{place}.choices: {error}") from None
         for choice in choices:
             if choices.count(choice) > 1:
-                raise UserError(f"{place}.choices: {choice} stands twice; name it once")
+                raise UserError(f"{place}.choices: {choice} is listed twice; name it once")
         return CategoricalDistribution(choices)
     marker = parameter.marker
     if (
@@ -105,33 +105,34 @@ def _numbers(marker: Int | Float, wanted: dict[str, Any]) -> BaseDistribution:
     if low > high:
         raise ValueError(f"low {low} is above high {high}")
     if log and low <= 0:
-        raise ValueError(f"a logarithmic search cannot begin at {low}; raise low")
+        raise ValueError(f"a logarithmic search cannot start at {low}; raise low")
     if isinstance(marker, Int):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(low, high, log=log)
 
 
-def told(value: Any) -> Any:
-    """A value as Optuna keeps it: a list as JSON."""
+def to_optuna(value: Any) -> Any:
+    """A value as Optuna stores it: a list as JSON."""
     return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
-def meant(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The values behind what Optuna keeps."""
+def from_optuna(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of parameters that Optuna stored, by name."""
     return {
         name: json.loads(value) if isinstance(value, str) and value.startswith("[") else value
         for name, value in params.items()
     }
 
 
-def moved_into(over: BaseDistribution, value: Any) -> Any:
-    """A default, moved into the space where it lies outside."""
-    if isinstance(over, CategoricalDistribution):
-        return value if value in over.choices else over.choices[0]
-    assert isinstance(over, IntDistribution | FloatDistribution)
-    return min(max(value, over.low), over.high)
+def clipped(distribution: BaseDistribution, value: Any) -> Any:
+    """The value itself, or the nearest of the space where it lies outside; of choices the first."""
+    if isinstance(distribution, CategoricalDistribution):
+        return value if value in distribution.choices else distribution.choices[0]
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return min(max(value, distribution.low), distribution.high)
 
 
-def plain(over: BaseDistribution) -> dict[str, Any]:
+def as_content(distribution: BaseDistribution) -> dict[str, Any]:
     """A distribution as plain content."""
-    return {"kind": type(over).__name__.removesuffix("Distribution"), **vars(over)}
+    kind = type(distribution).__name__.removesuffix("Distribution")
+    return {"kind": kind, **vars(distribution)}

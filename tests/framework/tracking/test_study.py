@@ -31,6 +31,8 @@ from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.study.work import work
 from framework.search.tuning import tuning
+from framework.search.tuning.plan import TuningPlan, plan_tuning
+from framework.search.tuning.trial import FitTrial
 from framework.tracking import mlflow as tracking
 from framework.tracking import study as study_tracking
 from framework.tracking.store import store_uri
@@ -123,10 +125,10 @@ def tune(runs: Path, encoder: str, *options: object, **changes: object):
     return phasezoo("tune", path, "--runs", runs, *options)
 
 
-def searched(runs: Path, **changes: object) -> tuple[tuning.Search, object]:
+def searched(runs: Path, **changes: object) -> tuple[TuningPlan, object]:
     """A search whose trials nobody has logged, and its study."""
-    search = tuning.prepare(experiment(runs, "element_frequency", **changes), runs)
-    work(search.study, tuning._Objective(search))
+    search = plan_tuning(experiment(runs, "element_frequency", **changes), runs)
+    work(search.study, FitTrial(search))
     return search, open_study(search.study)
 
 
@@ -165,9 +167,7 @@ def study(blank_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trials(study: Path) -> dict:
     """Slot and trial of the study as Optuna keeps them, by number."""
-    search = tuning.prepare(
-        experiment(study, "autoencoder", space=UNSTABLE, trials=10, seed=3), study
-    )
+    search = plan_tuning(experiment(study, "autoencoder", space=UNSTABLE, trials=10, seed=3), study)
     return {trial.number: (place, trial) for place, trial in ended(open_study(search.study))}
 
 

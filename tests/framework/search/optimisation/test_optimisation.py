@@ -96,7 +96,7 @@ def read(content: dict, name: str = "e") -> Optimisation:
 def searched(content: dict, **options):
     """An experiment without its figures, which take most of the time."""
     with patch("framework.search.optimisation.optimisation.save_figures"):
-        return optimise(read(content), Path("runs"), track=False, progress=False, **options)
+        return optimise(read(content), Path("runs"), progress=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("done")
     with pytest.MonkeyPatch.context() as moved:
         moved.chdir(folder)
-        return optimise(read(field()), Path("runs"), track=False, progress=False), folder
+        return optimise(read(field()), Path("runs"), progress=False), folder
 
 
 class TestPool:

@@ -23,7 +23,7 @@ from framework.config.experiment import read_experiment
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended, given_up
 from framework.search.study.work import work
-from framework.search.tuning import tuning
+from framework.search.tuning.plan import plan_tuning
 from framework.search.workers import work_through
 from framework.tracking import mlflow as tracking
 from tests.conftest import PHASEZOO, REPORTED, Said, phasezoo, tiny, write_yaml
@@ -76,7 +76,7 @@ class Desk:
     def trials(self) -> list[tuple[int, FrozenTrial]]:
         """Slot and trial of what counts."""
         wanted = read_experiment(self.experiment)
-        search = tuning.prepare(wanted, Path("runs"), storage=self.studies)
+        search = plan_tuning(wanted, Path("runs"), storage=self.studies)
         return ended(open_study(search.study))
 
     def logged(self, kind: str) -> list[Run]:

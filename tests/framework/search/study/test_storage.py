@@ -15,7 +15,8 @@ from framework.base.errors import UserError
 from framework.config.experiment import experiment_from
 from framework.search.study.study import open_study
 from framework.search.study.work import work
-from framework.search.tuning import tuning
+from framework.search.tuning.plan import plan_tuning
+from framework.search.tuning.trial import FitTrial
 from tests.conftest import phasezoo, tiny, write_yaml
 from tests.framework.search.killed import curve, in_process, planned, sequence
 
@@ -34,8 +35,8 @@ def tune(*options: object):
 def searched(trials: int = 3, storage: str | None = None) -> list[tuple]:
     """What the command does before it scores the winner, which takes seconds: the trials alone."""
     experiment = experiment_from({"name": "tiny", **CONTENT}, "tiny.yaml")
-    search = tuning.prepare(experiment, Path("runs"), trials=trials, storage=storage)
-    work(search.study, tuning._Objective(search))
+    search = plan_tuning(experiment, Path("runs"), trials=trials, storage=storage)
+    work(search.study, FitTrial(search))
     return sequence(search.study)
 
 

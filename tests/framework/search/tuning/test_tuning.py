@@ -17,10 +17,14 @@ from framework.config.experiment import experiment_from
 from framework.config.schema import Component
 from framework.registry.registry import ENCODERS
 from framework.runs.plan import divided
+from framework.runs.plan import plan as plan_runs
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.study.work import work
 from framework.search.tuning import tuning
+from framework.search.tuning.outcome import outcome_of
+from framework.search.tuning.plan import TuningPlan, hold_out_benchmark, plan_tuning
+from framework.search.tuning.trial import FitTrial
 from tests.conftest import FIELDS, REPORTED, phasezoo, tiny, write_yaml
 from tests.framework.audit.planted import Recorder
 from tests.framework.search.killed import sequence
@@ -41,14 +45,14 @@ def experiment(encoder: str = "pair_cooccurrence", **changes):
     return experiment_from(content, "t")
 
 
-def searched(wanted, runs: str = "runs", **options) -> tuning.Search:
+def searched(wanted, runs: str = "runs", **options) -> TuningPlan:
     """The trials alone: figures and the final runs take seconds."""
-    search = tuning.prepare(wanted, Path(runs), **options)
-    work(search.study, tuning._Objective(search))
+    search = plan_tuning(wanted, Path(runs), **options)
+    work(search.study, FitTrial(search))
     return search
 
 
-def what_happened(search: tuning.Search):
+def what_happened(search: TuningPlan):
     return sequence(search.study)
 
 
@@ -63,7 +67,7 @@ def whole(tmp_path_factory):
             "pca", seeds=[0, 1], space={"latent_dim": {"high": 20}}, objectives=["auroc", "bedroc_20"],
             trials=6,
         )  # fmt: skip
-        tuned = tuning.tune(wanted, folder / "runs", track=False, progress=False)
+        tuned = tuning.tune(wanted, folder / "runs", progress=False)
     return tuned, folder
 
 
@@ -98,18 +102,18 @@ class TestValidationOnly:
         wanted = experiment("recorder")
         searched(wanted)
         before = len(recorder.noted)
-        tuned = tuning.tune(wanted, Path("runs"), track=False, progress=False)
+        tuned = tuning.tune(wanted, Path("runs"), progress=False)
         scored = [sets for what, sets in recorder.noted[before:] if what == "score"]
         n_items = len(FIELDS)
         assert [len(sets) for sets in scored if len(sets) == n_items] == [n_items] * 2  # two runs
         assert len(tuned.outcome.computed) == 3
         n_before = len(recorder.noted)
-        tuning.tune(wanted, Path("runs"), track=False, progress=False)
+        tuning.tune(wanted, Path("runs"), progress=False)
         assert len(recorder.noted) == n_before
 
     def test_what_was_chosen_has_the_best_validation_score_not_the_best_hold_out_score(self, whole):
         tuned, _ = whole
-        values = [trial.values[0] for _, trial in ended(open_study(tuned.search.study))]
+        values = [trial.values[0] for _, trial in ended(open_study(tuned.plan.study))]
         assert tuned.chosen.values[0] == max(values)
 
     def test_a_trial_scores_as_the_run_of_its_setting_does(self, whole):
@@ -130,7 +134,7 @@ class TestTheFinalBenchmark:
         assert {run.settings["split"]["seed"] for run in runs} == {0}
         parts = tuned.outcome.results["part"].values.reshape(-1, len(FIELDS))
         assert len(np.unique(parts, axis=0)) == 1
-        _, split = divided(tuned.search.base.settings)
+        _, split = divided(tuned.plan.base.settings)
         assert (parts[0] == split.codes).all()
 
     def test_the_default_row_is_the_default_and_the_tuned_row_the_choice(self, whole):
@@ -138,6 +142,19 @@ class TestTheFinalBenchmark:
         of = {run.encoder: run.settings["encoder"]["parameters"] for run in tuned.outcome.plan}
         assert of["pca default"]["latent_dim"] == 16
         assert of["pca tuned"] == of["pca default"] | tuned.chosen.params
+
+    def test_tuned_and_default_differ_in_nothing_but_what_was_searched(self, desk):
+        fixed = {"hidden": (8,), "epochs": 3, "batch_size": 16}
+        space = {**fixed, "hidden": [8], "latent_dim": {"high": 4}, "dropout": 0.0}
+        plan = plan_tuning(experiment("autoencoder", space=space), Path("runs"))
+        best = Component(name="autoencoder", label="autoencoder tuned")
+        default = plan_runs(hold_out_benchmark(plan, best))[0]
+        assert default.encoder == plan.default_title == "autoencoder default"
+        settings = default.settings["encoder"]["parameters"]
+        assert settings.items() >= fixed.items()
+        assert settings == plan.base.settings["encoder"]["parameters"]
+        params = {"latent_dim": 2, "learning_rate": 0.5}
+        assert plan.run_of(params).settings["encoder"]["parameters"] == settings | params
 
     def test_the_gain_is_the_paired_difference_of_the_two_rows(self, whole):
         tuned, _ = whole
@@ -152,12 +169,13 @@ class TestTheFinalBenchmark:
 
     def test_the_files_say_what_was_searched_and_found(self, whole):
         tuned, _ = whole
-        folder = tuned.search.folder
+        folder = tuned.plan.folder
         table = pd.read_csv(folder / "trials.csv")
         assert list(table["slot"]) == list(range(6))
         assert set(table["state"]) == {"complete"}
         assert list(table.columns[:3]) == ["slot", "trial", "state"]
         assert {"auroc", "bedroc_20", "latent_dim"} <= set(table.columns)
+        assert not table["concurrent"].any() and "- timing: " not in tuned.to_markdown()
         best = Component.model_validate(yaml.safe_load((folder / "best.yaml").read_text()))
         assert best == tuned.best
         figures = {path.stem for path in (folder / "figures").glob("*.png")}
@@ -174,9 +192,9 @@ class TestTheFinalBenchmark:
         shutil.copytree(folder, tmp_path / "again")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(tmp_path / "again")
-            search = tuned.search
+            search = tuned.plan
             wanted = search.experiment
-            again = tuning.tune(wanted, Path("runs"), track=False, progress=False)
+            again = tuning.tune(wanted, Path("runs"), progress=False)
         assert again.outcome.computed == []
         assert again.chosen.params == tuned.chosen.params
         journal = "runs/t/tuning/pca/study.journal"
@@ -201,7 +219,7 @@ class TestSamplersAndPruners:
             other = searched(wanted, "other", trials=trials)
         assert what_happened(other) == what_happened(one)
         assert len(what_happened(one)) == 13
-        defaults = tuning.prepare(wanted, Path("one")).study.start
+        defaults = plan_tuning(wanted, Path("one")).study.start
         assert what_happened(one)[0][2] == defaults
 
     @pytest.mark.parametrize("pruner", ["median", "hyperband"])
@@ -227,10 +245,10 @@ class TestSamplersAndPruners:
 
     def test_of_several_objectives_the_choice_stands_on_the_front(self, whole, desk):
         tuned, _ = whole
-        study = open_study(tuned.search.study)
+        study = open_study(tuned.plan.study)
         assert tuned.chosen.number in {trial.number for trial in study.best_trials}
         assert [d.name for d in study.directions] == ["MAXIMIZE", "MAXIMIZE"]
-        quick = tuning.prepare(experiment(objectives=["auroc", "seconds_fit"]), Path("runs"))
+        quick = plan_tuning(experiment(objectives=["auroc", "seconds_fit"]), Path("runs"))
         assert quick.study.maximise == (True, False)
         assert quick.study.pruner == "none"
 
@@ -244,9 +262,9 @@ class TestSamplersAndPruners:
         )
         from framework.search.workers import work_through
 
-        other = tuning.prepare(turned, Path("other"))
+        other = plan_tuning(turned, Path("other"))
         study = open_study(other.study)
-        work_through(other.study, tuning._Objective(other), study, workers=3)
+        work_through(other.study, FitTrial(other), study, workers=3)
         assert what_happened(other) == what_happened(one)
 
 
@@ -268,6 +286,20 @@ class TestOtherSettings:
             searched(experiment(**changes))
         assert told in str(refused.value)
 
+    def test_a_changed_value_of_what_is_not_searched_is_named(self, desk):
+        fixed = {**SMALL_NET, "epochs": 3}
+        searched(experiment("autoencoder", trials=2, space=fixed))
+        with pytest.raises(UserError, match=r"run\.encoder\.parameters\.epochs: 3 -> 2"):
+            searched(experiment("autoencoder", trials=2, space={**fixed, "epochs": 2}))
+        by_hand = {"name": "autoencoder", "epochs": 2}
+        del fixed["epochs"]
+        with pytest.raises(UserError, match=r"run\.encoder\.parameters\.epochs: 3 -> 2"):
+            searched(
+                experiment(
+                    "autoencoder", trials=2, space=fixed, encoders=[by_hand, "element_frequency"]
+                )
+            )
+
     def test_changed_data_are_named(self, desk):
         content = tiny(
             encoders=["pair_cooccurrence"], tuning={"trials": 2}, validation_fraction=0.3
@@ -288,7 +320,7 @@ class TestOtherSettings:
 
     def test_the_space_of_one_encoder_is_not_used_for_another(self, desk):
         wanted = experiment("pca", space={"latent_dim": {"high": 4}})
-        search = tuning.prepare(wanted, Path("runs"), encoder="element_frequency")
+        search = plan_tuning(wanted, Path("runs"), encoder="element_frequency")
         assert list(search.study.space) == ["smoothing"]
 
 
@@ -299,8 +331,8 @@ class TestRefused:
             ({"encoders": ["input_norm"], "tuning": {}}, "'input_norm' has nothing to tune"),
             ({"tuning": {"encoder": "pcaa"}}, "tuning.encoder: 'pcaa' is not a registered encoder; did you mean 'pca'"),
             ({"tuning": {"encoder": "pca"}}, "tuning.encoder: no encoder here is 'pca'; valid: element_frequency"),
-            ({"tuning": {"objectives": ["aurocc"]}}, "tuning.objectives: 'aurocc' is no objective; did you mean 'auroc'"),
-            ({"tuning": {"objectives": ["auroc", "auroc"]}}, "'auroc' stands twice"),
+            ({"tuning": {"objectives": ["aurocc"]}}, "tuning.objectives: 'aurocc' is not a valid objective; did you mean 'auroc'"),
+            ({"tuning": {"objectives": ["auroc", "auroc"]}}, "'auroc' is listed twice"),
             ({"tuning": {"objectives": []}}, "tuning.objectives"),
             ({"tuning": {"sampler": "tpee"}}, "tuning.sampler"),
             ({"tuning": {"trials": 0}}, "tuning.trials"),
@@ -308,7 +340,7 @@ class TestRefused:
             ({"tuning": {"sampler": "grid"}}, "'smoothing' is continuous"),
             ({"validation_fraction": 0.0, "tuning": {}}, "validation_fraction: is 0"),
             ({"validation_fraction": 0.01, "tuning": {}}, "validation_fraction: leaves no field to choose settings on"),
-            ({"splits": [{"name": "leave_one_element_out", "elements": ["O", "S"]}], "tuning": {}}, "folds, and what is the hold-out of one"),
+            ({"splits": [{"name": "leave_one_element_out", "elements": ["O", "S"]}], "tuning": {}}, "folds, and the hold-out of one is training data of another"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_searched_is_told_before_anything_is_computed(self, desk, changes, told):
@@ -328,7 +360,7 @@ class TestFailures:
         space = {**SMALL_NET, "optimiser": "sgd", "learning_rate": rates, "batch_size": 8}
         wanted = experiment("autoencoder", space=space, trials=8, sampler="random")
         search = searched(wanted)
-        counted = tuning._counted(search, open_study(search.study))
+        counted = outcome_of(search, open_study(search.study))
         assert counted.failed > 0
         assert counted.finished > 0
         assert counted.failed + counted.finished + counted.pruned == 8
@@ -354,7 +386,7 @@ class TestTheCommand:
         said = phasezoo("tune", path, "--no-track", "--timeout", 0)
         assert said.code == 0
         assert "trials   0 of 2" in said.out
-        assert "the same command goes on" in said.out
+        assert "Time limit reached. Run the same command to continue." in said.out
         said = phasezoo("tune", path, "--no-track", "--workers", 2)
         assert said.code == 0, said.err
         assert "trials   2 of 2: 2 finished, 0 pruned, 0 failed" in said.out
@@ -365,8 +397,6 @@ class TestTheCommand:
         "space", [{"latent_dim": {"low": 3, "high": 3}}, {"latent_dim": {"choices": [2]}}]
     )
     def test_a_space_of_one_point_is_searched(self, desk, space):
-        tuned = tuning.tune(
-            experiment("pca", space=space, trials=5), Path("runs"), track=False, progress=False
-        )
-        assert len({json.dumps(t.params) for _, t in ended(open_study(tuned.search.study))}) == 1
-        assert (tuned.search.folder / "figures" / "history.png").exists()
+        tuned = tuning.tune(experiment("pca", space=space, trials=5), Path("runs"), progress=False)
+        assert len({json.dumps(t.params) for _, t in ended(open_study(tuned.plan.study))}) == 1
+        assert (tuned.plan.folder / "figures" / "history.png").exists()
