@@ -15,8 +15,8 @@ BEST_ROWS, WIDEST = 8, 8
 if TYPE_CHECKING:
     from framework.benchmark.benchmark import Outcome
     from framework.commands.reproduction import Reproduction
-    from framework.search.optimisation.optimisation import Optimised
-    from framework.search.tuning.tuning import Tuned
+    from framework.search.optimisation.outcome import Optimised
+    from framework.search.tuning.outcome import Tuned
 
 
 def new_table(*columns: str) -> Any:
@@ -145,16 +145,17 @@ def print_tuned(tuned: Tuned) -> None:
 
 def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
     """A table an objective, where nothing was gained, and where everything is."""
-    from framework.search.optimisation import results
+    from framework.search.optimisation import table as tables
+    from framework.search.optimisation.results import FILE
 
-    rows, folder = results.table(done.results), done.plan.folder
+    rows, folder = tables.table(done.results), done.plan.folder
     for title, own in rows.groupby("objective", sort=False):
-        table = new_table(*results.columns(done.results, str(title)))
-        table.title = results.heading(done.results, str(title)) + "; [95 % interval over seeds]"
+        table = new_table(*tables.columns(done.results, str(title)))
+        table.title = tables.heading(done.results, str(title)) + "; [95 % interval over seeds]"
         for row in own.to_dict("records"):
-            table.add_row(*results.cells(row))
+            table.add_row(*tables.cells(row))
         print_table(table)
-    for told in results.conclusions(rows):
+    for told in tables.conclusions(rows):
         typer.echo(told)
     for name, made in done.tables.items():
         if not len(made):
@@ -169,8 +170,8 @@ def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
     for title, objective in done.plan.objectives.items():
         tell_unusable(objective, folder / f"unusable_rows_{title}.csv")
     stood = done.results["value"].size - done.computed
-    typer.echo(f"searched {done.computed} evaluations made, {stood} stood already")
-    typer.echo(f"results  {folder / results.FILE}, evaluations.csv")
+    typer.echo(f"searched {done.computed} evaluations made, {stood} reused")
+    typer.echo(f"results  {folder / FILE}, evaluations.csv")
     typer.echo(f"tables   {folder / 'table.csv'}, table.md")
     typer.echo(f"figures  {folder / 'figures'}")
     if track:

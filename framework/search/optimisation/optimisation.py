@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-from optuna.trial import FrozenTrial, Trial
 from threadpoolctl import threadpool_limits
 
 from framework.base.errors import UserError
@@ -31,14 +27,12 @@ from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective
 from framework.contracts.tracker import NOT_TRACKED, Tracker
 from framework.execution.start import context
-from framework.search.optimisation import records as search_records
-from framework.search.optimisation import results as optimisation_results
-from framework.search.optimisation.plan import Search, Searches, prepare
-from framework.search.optimisation.results import Optimised
+from framework.search.optimisation import records
+from framework.search.optimisation.evaluations import Evaluation, collect, evaluated
+from framework.search.optimisation.outcome import Optimised, file_name, write
+from framework.search.optimisation.plan import OptimisationPlan, Search, plan_optimisation
+from framework.search.optimisation.results import is_written
 from framework.search.study.locks import alone
-from framework.search.study.storage import usable
-from framework.search.study.study import open_study
-from framework.search.study.trials import ended
 from framework.search.study.work import work
 
 
@@ -63,25 +57,33 @@ def optimise(
         where: the file that messages name.
 
     Raises:
-        UserError: the experiment cannot be run as it is, or studies stand with other settings.
+        UserError: an objective, a setting, the data or the target does not fit; the folder cannot
+            be written; a study was started with other settings; a search could not go on.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from framework.config.optimisation import read_optimisation
+        >>> experiment = read_optimisation("experiments/optimise_test_functions.yaml")
+        >>> done = optimise(experiment, Path("runs"), workers=2)  # doctest: +SKIP
+        >>> done.evaluations.groupby(["objective", "sampler"])["value"].min()  # doctest: +SKIP
     """
-    planned = prepare(experiment, runs, data=data, where=where)
+    planned = plan_optimisation(experiment, runs, data=data, where=where)
     require_writable(planned.folder)
     tracker.require()
-    with tracker.begin(search_records.work_of(planned)) as tracked:
+    with tracker.begin(records.work_of(planned)) as tracked:
 
         def tell(search: Search) -> None:
-            if trials := [trial for _, trial in _ended(search)]:
-                own = partial(_collected, replace(planned, searches=[search]))
-                tracked.ended(search_records.search_of(planned, search, trials, own))
+            if trials := [trial for _, trial in evaluated(search)]:
+                own = partial(collect, replace(planned, searches=[search]))
+                tracked.ended(records.search_of(planned, search, trials, own))
 
         computed = _work_through(planned, workers, progress, tell)
-        done = Optimised(planned, *_collected(planned), computed)
+        done = Optimised(planned, *collect(planned), computed)
         with alone(planned.folder):
-            if not optimisation_results.stands(done.results, planned.folder):
+            if not is_written(done.results, planned.folder):
                 save_figures(done)
-                optimisation_results.write(done)
-        tracked.over(search_records.summary_of(done))
+                write(done)
+        tracked.over(records.summary_of(done))
     done.tracked = tracked.key
     return done
 
@@ -95,35 +97,20 @@ def save_figures(done: Optimised) -> list[Path]:
     if int(done.results["n_hits"].sum()):
         figures["hits"] = hits_figure(done.results)
     for title, objective in done.plan.objectives.items():
-        found = objective.figures(done.of(title), done.plan.experiment.target)
-        figures |= {optimisation_results.file_name(n, title): f for n, f in found.items()}
+        drawn = objective.figures(done.of(title), done.plan.experiment.target)
+        figures |= {file_name(name, title): figure for name, figure in drawn.items()}
     return save_all(figures, done.plan.folder / "figures")
 
 
-@dataclass(frozen=True)
-class _Evaluated:
-    """What one trial does."""
-
-    objective: Objective
-
-    def __call__(self, trial: Trial, params: dict[str, Any]) -> Sequence[float]:
-        found = self.objective.measure(params)
-        for name, violation in found.violations.items():
-            trial.set_constraint(name, violation)
-        if found.told:
-            trial.set_user_attr("told", dict(found.told))
-        return found.values
-
-
 def _work_through(
-    planned: Searches, workers: int, progress: bool, tell: Callable[[Search], None]
+    planned: OptimisationPlan, workers: int, progress: bool, tell: Callable[[Search], None]
 ) -> int:
     """Make what is missing of all searches; how many evaluations that were.
 
     Args:
         tell: called with every search when it has ended, those that need no more first.
     """
-    stood = [len(_ended(search)) for search in planned.searches]
+    stood = [len(evaluated(search)) for search in planned.searches]
     missing = [s.study.slots - n for s, n in zip(planned.searches, stood, strict=True)]
     left = [search for search, n in zip(planned.searches, missing, strict=True) if n]
     for search, n in zip(planned.searches, missing, strict=True):
@@ -138,20 +125,12 @@ def _work_through(
     return sum(missing)
 
 
-def _ended(search: Search) -> list[tuple[int, FrozenTrial]]:
-    """Slot and trial of the evaluations that have been made; of more than are wanted, the wanted ones."""
-    if not Path(search.study.storage).exists():
-        return []
-    with usable(search.study.storage):
-        return ended(open_study(search.study))[: search.study.slots]
-
-
 Advance = Callable[[int], None]
 """Told how many evaluations have been made."""
 
 
 def _one_by_one(
-    planned: Searches, left: list[Search], _: int, advance: Advance
+    planned: OptimisationPlan, left: list[Search], _: int, advance: Advance
 ) -> Iterator[Search]:
     for search in left:
         _search(search, planned.objectives[search.objective], advance)
@@ -163,7 +142,7 @@ def _search(search: Search, objective: Objective, advance: Advance) -> None:
     follow one from the other."""
     search.folder.mkdir(parents=True, exist_ok=True)
     with alone(search.folder), _one_thread(search.sampler):
-        work(search.study, _Evaluated(objective), after=lambda *_: advance(1))
+        work(search.study, Evaluation(objective), after=lambda *_: advance(1))
 
 
 @contextmanager
@@ -193,9 +172,9 @@ def _worker(search: Search, objective: Objective) -> None:
 
 
 def _side_by_side(
-    planned: Searches, left: list[Search], workers: int, advance: Advance
+    planned: OptimisationPlan, left: list[Search], workers: int, advance: Advance
 ) -> Iterator[Search]:
-    """Searches side by side, each by one process; yields what ends.
+    """OptimisationPlan side by side, each by one process; yields what ends.
 
     Raises:
         UserError: a search could not go on, or a process died; finished evaluations stand.
@@ -223,37 +202,3 @@ def _side_by_side(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:
-    """The evaluations of all searches as a cube and as a table."""
-    experiment = planned.experiment
-    titles, samplers = list(planned.objectives), [str(name) for name in experiment.samplers]
-    shape = len(titles), len(samplers), len(experiment.seeds), experiment.trials
-    values, best, kept = (np.full(shape, np.nan) for _ in range(3))
-    found: list[dict[str, Any]] = []
-    for search in planned.searches:
-        at = (
-            titles.index(search.objective),
-            samplers.index(search.sampler),
-            experiment.seeds.index(search.seed),
-        )
-        objective = planned.objectives[search.objective]
-        trials = _ended(search)
-        nothing = [np.nan] * len(objective.directions)
-        own = np.array([trial.values or nothing for _, trial in trials]).reshape(len(trials), -1)
-        fits = np.array([all(v <= 0 for v in trial.constraints.values()) for _, trial in trials])
-        fits &= np.isfinite(own).all(axis=1)
-        if own.shape[1] == 1:
-            values[at][: len(own)] = own[:, 0]
-        best[at][: len(own)] = objective.progress(own, fits)
-        kept[at][: len(own)] = fits
-        for (slot, trial), measured, fit in zip(trials, own, fits, strict=True):
-            row = {"objective": search.objective, "sampler": search.sampler, "seed": search.seed}
-            row |= {"evaluation": slot + 1, **dict(zip(objective.names, measured, strict=True))}
-            if objective.constraints:
-                row |= {"kept": bool(fit)}
-                row |= {f"violation of {name}": v for name, v in trial.constraints.items()}
-            found.append(row | trial.user_attrs.get("told", {}) | trial.params)
-    cube = optimisation_results.cube(experiment, planned.objectives, values, best, kept)
-    return cube, pd.DataFrame(found)

@@ -1,4 +1,4 @@
-"""The plan of all searches of an experiment, checked before anything is computed."""
+"""The plan of an optimisation: all searches of an experiment, checked before any is made."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Searches:
+class OptimisationPlan:
     """All that an experiment searches, checked before anything is computed.
 
     Attributes:
@@ -57,13 +57,13 @@ class Searches:
     folder: Path
 
 
-def prepare(
+def plan_optimisation(
     experiment: Optimisation,
     runs: Path,
     *,
     data: str | Path | None = None,
     where: str = "",
-) -> Searches:
+) -> OptimisationPlan:
     """Check everything that the searches need.
 
     Raises:
@@ -85,30 +85,43 @@ def prepare(
             objective: Objective = item(**settings, **supplied)
             _require_searchable(objective, experiment)
         objectives[component.title] = objective
-        space = objective.space
-        content = {
-            "objective": {"name": component.name, **_without_data(settings)},
-            "space": {name: [over.low, over.high] for name, over in space.items()},
-            "code": code_digest(OBJECTIVES.source(component.name), SAMPLING),
-            **objective.content(),
-        }
-        for sampler in experiment.samplers:
-            for seed in experiment.seeds:
-                at = folder / "optimisation" / component.title / f"{sampler}-{seed}"
-                study = StudyPlan(
-                    name=f"{experiment.name}/{component.title}/{sampler}-{seed}",
-                    storage=str(at / "study.journal"),
-                    maximise=objective.directions,
-                    space=dict[str, BaseDistribution](space),
-                    start=_start(space, seed),
-                    content={**content, "sampler": sampler, "seed": seed},
-                    trials=experiment.trials,
-                    sampler=sampler,
-                    seed=seed,
-                    pool=objective.points if isinstance(objective, PoolObjective) else None,
-                )
-                searches.append(Search(component.title, sampler, seed, study))
-    return Searches(experiment, objectives, searches, folder)
+        searches += _searches(experiment, component, settings, objective, folder)
+    return OptimisationPlan(experiment, objectives, searches, folder)
+
+
+def _searches(
+    experiment: Optimisation,
+    component: Component,
+    settings: dict[str, Any],
+    objective: Objective,
+    folder: Path,
+) -> list[Search]:
+    """Every sampler with every seed on one objective."""
+    space = objective.space
+    content = {
+        "objective": {"name": component.name, **_without_data(settings)},
+        "space": {name: [over.low, over.high] for name, over in space.items()},
+        "code": code_digest(OBJECTIVES.source(component.name), SAMPLING),
+        **objective.content(),
+    }
+    searches = []
+    for sampler in experiment.samplers:
+        for seed in experiment.seeds:
+            at = folder / "optimisation" / component.title / f"{sampler}-{seed}"
+            study = StudyPlan(
+                name=f"{experiment.name}/{component.title}/{sampler}-{seed}",
+                storage=str(at / "study.journal"),
+                maximise=objective.directions,
+                space=dict[str, BaseDistribution](space),
+                start=_start(space, seed),
+                content={**content, "sampler": sampler, "seed": seed},
+                trials=experiment.trials,
+                sampler=sampler,
+                seed=seed,
+                pool=objective.points if isinstance(objective, PoolObjective) else None,
+            )
+            searches.append(Search(component.title, sampler, seed, study))
+    return searches
 
 
 def _reads(component: Component) -> str | None:
@@ -147,27 +160,27 @@ def _require_searchable(objective: Objective, experiment: Optimisation) -> None:
     if "cmaes" in experiment.samplers and (len(objective.directions) > 1 or objective.constraints):
         what = "keeps no constraints" if objective.constraints else "searches one value alone"
         raise UserError(f"samplers: 'cmaes' {what}, and this objective has more; leave it out")
-    target = experiment.target
+    if isinstance(objective, PoolObjective) and experiment.trials > len(objective):
+        raise UserError(
+            f"trials: {experiment.trials} are more than the {len(objective)} candidates, each "
+            f"of which is evaluated once; take {len(objective)} or fewer"
+        )
+    if experiment.target is not None:
+        _require_reachable(objective, experiment.target)
+
+
+def _require_reachable(objective: Objective, target: float) -> None:
+    """Refuse a target that nothing reaches, or every candidate of a pool."""
     if isinstance(objective, PoolObjective):
-        if experiment.trials > len(objective):
+        hits = objective.reaches(objective.values, target)
+        if not hits.any() or hits.all():
+            which = "none" if not hits.any() else "every one"
             raise UserError(
-                f"trials: {experiment.trials} are more than the {len(objective)} candidates, each "
-                f"of which is evaluated once; take {len(objective)} or fewer"
+                f"target: {which} of the {len(objective)} candidates reaches {target:g}; the "
+                f"{objective.quantity} goes from {objective.values.min():g} to "
+                f"{objective.values.max():g} {objective.units}".rstrip()
             )
-        if target is not None:
-            hits = objective.reaches(objective.values, target)
-            if not hits.any() or hits.all():
-                which = "none" if not hits.any() else "every one"
-                raise UserError(
-                    f"target: {which} of the {len(objective)} candidates reaches {target:g}; the "
-                    f"{objective.quantity} goes from {objective.values.min():g} to "
-                    f"{objective.values.max():g} {objective.units}".rstrip()
-                )
-    elif (
-        target is not None
-        and objective.optimum is not None
-        and not objective.reaches(objective.optimum, target)
-    ):
+    elif objective.optimum is not None and not objective.reaches(objective.optimum, target):
         side = "below" if objective.maximise else "above"
         raise UserError(
             f"target: nothing reaches {target:g}; the best value is {objective.optimum:g}, so "

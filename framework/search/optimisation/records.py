@@ -12,15 +12,16 @@ from optuna.trial import FrozenTrial
 
 from framework.base.digest import digest
 from framework.contracts.tracker import Piece, Point, Record, Source, State, Summary, Work
-from framework.search.optimisation import results
-from framework.search.optimisation.plan import Search, Searches
-from framework.search.optimisation.results import Optimised
+from framework.search.optimisation.outcome import Optimised
+from framework.search.optimisation.plan import OptimisationPlan, Search
+from framework.search.optimisation.results import FILE
+from framework.search.optimisation.table import table, to_markdown
 
 GROUP = "optimisation"
-"""Searches are compared with each other, whatever they search."""
+"""OptimisationPlan are compared with each other, whatever they search."""
 
 
-def work_of(planned: Searches) -> Work:
+def work_of(planned: OptimisationPlan) -> Work:
     """All searches of an experiment, known by their contents; more trials continue them."""
     experiment = planned.experiment
     contents = digest(sorted(_digest(search) for search in planned.searches))[:16]
@@ -44,7 +45,7 @@ def work_of(planned: Searches) -> Work:
 
 
 def search_of(
-    planned: Searches,
+    planned: OptimisationPlan,
     search: Search,
     trials: list[FrozenTrial],
     collect: Callable[[], tuple[xr.Dataset, pd.DataFrame]],
@@ -67,7 +68,7 @@ def search_of(
 
 
 def _record(
-    planned: Searches,
+    planned: OptimisationPlan,
     search: Search,
     trials: list[FrozenTrial],
     cube: xr.Dataset,
@@ -96,7 +97,7 @@ def _record(
     )
 
 
-def _source(planned: Searches, search: Search) -> Source:
+def _source(planned: OptimisationPlan, search: Search) -> Source:
     """The data behind an objective, by the digest of what was made of it."""
     objective, content = planned.objectives[search.objective], search.study.content
     known = {
@@ -113,12 +114,12 @@ def _source(planned: Searches, search: Search) -> Source:
 
 def summary_of(done: Optimised) -> Summary:
     """What the searches came to: the best of each sampler, and its difference to random search."""
-    folder, rows = done.plan.folder, results.table(done.results)
+    folder, rows = done.plan.folder, table(done.results)
     own = [f"{name}.csv" for name in done.tables]
-    names = ("experiment.yaml", "table.csv", "table.md", "evaluations.csv", results.FILE, *own)
+    names = ("experiment.yaml", "table.csv", "table.md", "evaluations.csv", FILE, *own)
     return Summary(
         State.FINISHED,
-        text=f"{done.plan.experiment.description}\n\n{results.to_markdown(rows, done.results)}",
+        text=f"{done.plan.experiment.description}\n\n{to_markdown(rows, done.results)}",
         metrics={
             f"{row['objective']}/{row['sampler']}/{name}": float(row[name])
             for row in rows.to_dict("records")

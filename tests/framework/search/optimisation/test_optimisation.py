@@ -14,13 +14,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import phasezoo as phasezoo_face
 from framework.base.errors import UserError
 from framework.config.optimisation import Optimisation, read_optimisation
 from framework.config.schema import validated
 from framework.contracts.objective import PoolObjective
+from framework.metrics.bootstrap import over_seeds
 from framework.neural.threads import one_thread
 from framework.search.optimisation import results
-from framework.search.optimisation.optimisation import _Evaluated, optimise, prepare
+from framework.search.optimisation import table as tables
+from framework.search.optimisation.evaluations import Evaluation
+from framework.search.optimisation.optimisation import optimise
+from framework.search.optimisation.plan import plan_optimisation
 from framework.search.study.plan import StudyPlan
 from framework.search.study.sampling import BySlot
 from framework.search.study.work import work
@@ -139,7 +144,7 @@ class TestPool:
 
     @pytest.mark.parametrize("sampler", SAMPLERS)
     def test_killed_it_goes_on_to_the_bit(self, tmp_path, sampler):
-        evaluated = _Evaluated(Bowl())
+        evaluated = Evaluation(Bowl())
         whole = pooled(tmp_path / "whole", sampler, 13, evaluated.objective)
         work(whole, evaluated)
         plan = pooled(tmp_path / "killed", sampler, 13, evaluated.objective)
@@ -150,7 +155,7 @@ class TestPool:
         assert len(sequence(plan)) == 13
 
     def test_two_candidates_at_one_point_are_an_authors_mistake(self):
-        with pytest.raises(ValueError, match="stand at one point"):
+        with pytest.raises(ValueError, match="have the same point"):
             PoolObjective([[1.0], [1.0]], [1, 2], ["a", "b"], ["x"])
 
 
@@ -180,7 +185,7 @@ class TestResults:
     def test_the_table_is_the_mean_over_seeds_and_the_paired_difference(self, done):
         outcome, _ = done
         best = outcome.results["best"].isel(objective=0, evaluation=-1)
-        row = results.table(outcome.results).set_index("sampler").loc["tpe"]
+        row = tables.table(outcome.results).set_index("sampler").loc["tpe"]
         pairs = (best.sel(sampler="tpe") - best.sel(sampler="random")).values
         assert row["best"] == pytest.approx(best.sel(sampler="tpe").mean())
         assert row["difference"] == pytest.approx(pairs.mean())
@@ -194,16 +199,16 @@ class TestResults:
 
     def test_an_interval_is_that_of_resampled_seeds(self):
         """Exact for two seeds: a resample is low, high or their mean, with 1/4, 1/4, 1/2."""
-        mean, low, high = results.over_seeds(np.array([[1.0, 5.0], [3.0, 5.0]]))
+        mean, low, high = over_seeds(np.array([[1.0, 5.0], [3.0, 5.0]]))
         assert (list(mean), list(low), list(high)) == ([2.0, 5.0], [1.0, 5.0], [3.0, 5.0])
         values = np.random.default_rng(0).normal(size=40)
-        mean, low, high = results.over_seeds(values)
+        mean, low, high = over_seeds(values)
         assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(40), rel=0.1)
 
     def test_evaluations_until_the_target_by_hand(self):
         best = [[9.0, 4.0, 4.0], [9.0, 9.0, 9.0], [3.0, 3.0, 3.0]]
-        assert list(results.first_hits(best, 4, maximise=False)) == [2, np.inf, 1]
-        assert list(results.first_hits(best, 9, maximise=True)) == [1, 1, np.inf]
+        assert list(tables.first_hits(best, 4, maximise=False)) == [2, np.inf, 1]
+        assert list(tables.first_hits(best, 9, maximise=True)) == [1, 1, np.inf]
 
     def test_it_says_where_random_is_not_beaten(self, desk):
         """On a function that is flat, nothing can be."""
@@ -216,15 +221,15 @@ class TestResults:
             best=falling,
             kept=np.ones_like(falling),
         )
-        rows = results.table(cube)
-        assert list(rows["verdict"]) == ["not told apart", "below random", "baseline"]
-        text = results.to_markdown(rows, cube)
-        assert "- flat: not told apart from random search: gp" in text
+        rows = tables.table(cube)
+        assert list(rows["verdict"]) == ["no significant difference", "below random", "baseline"]
+        text = tables.to_markdown(rows, cube)
+        assert "- flat: no significant difference from random search: gp" in text
         assert "- flat: worse than random search: tpe" in text
 
     def test_one_seed_has_no_interval(self, desk):
         outcome = searched(field(seeds=[0], trials=2, samplers=["random", "tpe"]))
-        rows = results.table(outcome.results)
+        rows = tables.table(outcome.results)
         assert list(rows["verdict"]) == ["baseline", "one seed"]
         assert rows["best_low"].isna().all()
 
@@ -379,7 +384,7 @@ class TestTheCommand:
         assert said.returncode == 0, said.stderr
         assert "30 compositions of Cl-Li-S, from 30 rows of field.csv" in said.stdout
         assert "evaluations to 10" in said.stdout
-        assert "searched 12 evaluations made, 0 stood already" in said.stdout
+        assert "searched 12 evaluations made, 0 reused" in said.stdout
         assert "unusable 1 row of the input" in said.stderr
         (side,) = Path("runs/tiny").glob("unusable_rows_*.csv")
         assert "'Xx' in 'LiXx' is not an element" in side.read_text()
@@ -387,7 +392,7 @@ class TestTheCommand:
     def test_the_experiments_that_come_along_can_be_searched(self, desk):
         experiments = Path(__file__).parents[4] / "experiments"
         functions = read_optimisation(experiments / "optimise_test_functions.yaml")
-        planned = prepare(functions, Path("runs"))
+        planned = plan_optimisation(functions, Path("runs"))
         assert len(planned.searches) == len(functions.objectives) * 4 * len(functions.seeds)
         assert read(json.loads(functions.model_dump_json())).objectives == functions.objectives
         own = read_optimisation(experiments / "optimise_li_sn_s_cl.yaml")
@@ -404,7 +409,8 @@ class TestTracking:
         content = field(seeds=[0, 1], trials=3)
 
         def again(trials):
-            done = optimise(read({**content, "trials": trials}), Path("runs"), progress=False)
+            wanted = read({**content, "trials": trials})
+            done = phasezoo_face.optimise(wanted, "runs", progress=False)
             client = MlflowClient(f"sqlite:///{Path('runs').resolve()}/mlflow.db")
             (where,) = [e for e in client.search_experiments() if e.name == "optimisation"]
             return done, client, client.search_runs([where.experiment_id])
