@@ -88,13 +88,18 @@ def _making(uri: str) -> Iterator[None]:
 
 
 def log_values(
-    client: MlflowClient, run_id: str, params: Mapping[str, str], metrics: list[Metric]
+    client: MlflowClient,
+    run_id: str,
+    params: Mapping[str, str],
+    metrics: list[Metric],
+    tags: Mapping[str, str],
 ) -> None:
-    """Params and metrics in as few calls as MLflow's limits allow."""
+    """Params, metrics and tags in as few calls as MLflow's limits allow."""
     given = [entities.Param(key, value) for key, value in params.items()]
-    while given or metrics:
-        client.log_batch(run_id, metrics[:METRICS_A_CALL], given[:PARAMS_A_CALL])
-        given, metrics = given[PARAMS_A_CALL:], metrics[METRICS_A_CALL:]
+    labels = [entities.RunTag(key, value) for key, value in cut(tags).items()]
+    while given or metrics or labels:
+        client.log_batch(run_id, metrics[:METRICS_A_CALL], given[:PARAMS_A_CALL], labels)
+        given, metrics, labels = given[PARAMS_A_CALL:], metrics[METRICS_A_CALL:], []
 
 
 def log_path(client: MlflowClient, run_id: str, path: Path) -> None:

@@ -62,7 +62,7 @@ def parent_of(
     if first.info.run_id != begun.info.run_id:  # another process was quicker
         client.delete_run(begun.info.run_id)
         return first, False
-    log_values(client, begun.info.run_id, flat(work.settings), [])
+    log_values(client, begun.info.run_id, flat(work.settings), [], {})
     return begun, True
 
 

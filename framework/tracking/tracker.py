@@ -114,7 +114,7 @@ class MlflowWork(Tracked):
     group: str
     key: str
     news: bool = False
-    _known: dict[tuple[str, str], entities.Run] = field(default_factory=dict)
+    _known: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     _told: list[Piece] = field(default_factory=list)
     _broken: bool = False
     _commons: dict[str, str] = field(default_factory=logged_runs.code_tags)
@@ -177,32 +177,33 @@ class MlflowWork(Tracked):
     def _remember(self, child: entities.Run) -> None:
         tags = child.data.tags
         if (kind := tags.get("kind")) in tags:
-            self._known[tags[kind], tags.get("failure", "")] = child
+            known_by = tags[kind], tags.get("failure", "")
+            self._known[known_by] = child.info.run_id, int(tags.get("steps", 0))
 
     def _common(self) -> dict[str, str]:
         return {**self.work.common, **self._commons}
 
     def _log(self, piece: Piece) -> None:
         cause = cut({"failure": piece.cause})["failure"]
-        known = self._known.get((piece.key, cause))
-        if known is None and (twins := self._children(f"tags.{piece.kind} = '{piece.key}'")):
-            for child in twins:  # another command may have logged it meanwhile
+        known_by = piece.key, cause
+        if known_by not in self._known:  # another command may have logged it meanwhile
+            for child in self._children(f"tags.{piece.kind} = '{piece.key}'"):
                 if not logged_runs.left_behind(child):
                     self._remember(child)
-            known = self._known.get((piece.key, cause))
-        steps = int(known.data.tags.get("steps", 0)) if known is not None else 0
-        if known is not None and steps >= piece.steps:
+        run_id, steps = self._known.get(known_by, (None, 0))
+        if run_id is not None and steps >= piece.steps:
             return
         if not self.news:
             self.client.update_run(self.key, status="RUNNING")
             self.news = True
         record = piece.record()
-        run_id = self._begin(piece, record, cause) if known is None else known.info.run_id
-        if known is not None:
-            self._tag(run_id, logged_runs.signed())
+        if run_id is None:
+            run_id = self._begin(piece, record, cause)
+        else:
+            log_values(self.client, run_id, {}, [], logged_runs.signed())
             self.client.update_run(run_id, status="RUNNING")
         self._fill(run_id, piece, record, since=steps)
-        self._remember(self.client.get_run(run_id))
+        self._known[known_by] = run_id, piece.steps
 
     def _begin(self, piece: Piece, record: Record, cause: str) -> str:
         tags = {
@@ -219,66 +220,53 @@ class MlflowWork(Tracked):
         run_id = str(run.info.run_id)
         if record.data is not None:
             self.client.log_inputs(run_id, [logged_runs.dataset_input(record.data)])
-        log_values(self.client, run_id, flat(record.settings), [])
         return run_id
 
     def _fill(self, run_id: str, piece: Piece, record: Record, since: int) -> None:
         """What of a record is beyond a number of steps that are logged already."""
         ended = int(1000 * (time.time() if record.ended is None else record.ended))
-        metrics = [
-            Metric(valid_key(name), float(value), ended, 0)
-            for name, value in record.metrics.items()
-        ]
+        metrics = _metrics(record.metrics, ended)
         metrics += [
-            Metric(
-                valid_key(name),
-                float(value),
-                ended if at is None else int(1000 * at),
-                step,
-            )
+            Metric(valid_key(name), float(value), ended if at is None else int(1000 * at), step)
             for name, points in record.curves.items()
             for step, value, at in points
             if not since or step > since
         ]
-        log_values(self.client, run_id, {}, metrics)
+        tags = {**record.tags, **({"steps": str(piece.steps)} if piece.steps else {})}
+        log_values(self.client, run_id, {} if since else flat(record.settings), metrics, tags)
         for name, content in record.documents.items():
             self.client.log_dict(run_id, json.loads(json.dumps(content, default=list)), name)
         for path in record.files:
             log_path(self.client, run_id, path)
-        tags = {**record.tags, **({"steps": str(piece.steps)} if piece.steps else {})}
-        self._tag(run_id, tags)
         self.client.set_terminated(run_id, STATUS[piece.state], end_time=ended)
 
     def _summarise(self, summary: Summary) -> None:
+        """What the parent run shows; nothing where it shows that already."""
         tags = {**self.work.common, **summary.tags}
         content = [summary.state, summary.text, dict(summary.metrics), tags]
         known_by = digest(json.loads(json.dumps(content)))[:16]
-        if not self.news and self._tags().get("summary") == known_by:
+        shown = self.client.get_run(self.key).data.tags.get("summary")
+        if not self.news and shown == known_by:
             return
         for path in summary.files:
             if path.exists():
                 log_path(self.client, self.key, path)
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(valid_key(name), float(value), now, 0) for name, value in summary.metrics.items()
-        ]
-        log_values(self.client, self.key, {}, metrics)
         if self.work.unservable and summary.winner is not None:
             tags["winner_model"] = self.work.unservable
-        note = {"mlflow.note.content": summary.text} if summary.text else {}
-        self._tag(self.key, {**tags, **note, "summary": known_by})
+        if summary.text:
+            tags["mlflow.note.content"] = summary.text
+        metrics = _metrics(summary.metrics, int(1000 * time.time()))
+        log_values(self.client, self.key, {}, metrics, {**tags, "summary": known_by})
         if summary.winner is not None and not self.work.unservable:
             winner.log(self.client, self.group, self.key, self._common(), summary.winner)
         self.client.set_terminated(self.key, STATUS[summary.state])
         self.news = False
 
-    def _tags(self) -> Mapping[str, str]:
-        return self.client.get_run(self.key).data.tags
-
-    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
-        for key, value in cut(tags).items():
-            self.client.set_tag(run_id, key, value)
-
     def _as_user_error(self) -> AbstractContextManager[None]:
         fix = f"results are kept in {self.work.kept_in}; run again to log the rest"
         return as_user_error(store_uri(self.tracker.runs), fix)
+
+
+def _metrics(values: Mapping[str, float], at: int) -> list[Metric]:
+    """Numbers without steps, measured at a time (milliseconds since 1970)."""
+    return [Metric(valid_key(name), float(value), at, 0) for name, value in values.items()]

@@ -21,12 +21,12 @@ from framework.config.experiment import experiment_from
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.study.work import work
+from framework.search.tuning import records as trial_records
 from framework.search.tuning.plan import plan_tuning
 from framework.search.tuning.trial import FitTrial
 from framework.search.workers import work_through
-from framework.tracking import mlflow as tracking
-from framework.tracking import study as study_tracking
 from framework.tracking.store import store_uri
+from framework.tracking.tracker import MlflowTracker
 from tests.benchmarks.timing import medians, seconds
 from tests.conftest import REPORTED, tiny
 from tests.framework.search.killed import SPACE, START, height, planned
@@ -93,14 +93,16 @@ def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, mon
     search = plan_tuning(experiment_from(content, "t"), runs)
     work(search.study, FitTrial(search))
     study = open_study(search.study)
-    tracking.require_store(runs)
+    tracker = MlflowTracker(runs)
+    tracker.require()
     shutil.copytree(runs, "again")
-    log = study_tracking.open_log(search, runs)
+    tracked = tracker.begin(trial_records.work_of(search.experiment, search.base, search.study))
+    trials = trial_records.Trials(tracked, "auroc", search.run_of)
     client = MlflowClient(store_uri(Path("again")))
 
-    ours = seconds(lambda: log.log_ended(study)) / n_trials
+    ours = seconds(lambda: trials.tell_mine(study)) / n_trials
 
-    children = tracking.children(log.log)
+    children = tracked._children()
     assert len(children) == n_trials
     where = client.create_experiment("bare", artifact_location=Path("bare").resolve().as_uri())
 

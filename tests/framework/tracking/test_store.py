@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from framework.base.errors import UserError
-from framework.tracking import mlflow as tracking
 from framework.tracking import store
+from framework.tracking.tracker import MlflowTracker
 from framework.tracking.ui import serve_ui, ui_command
 
 
@@ -32,13 +32,13 @@ class TestTheStore:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/else.db")
-        tracking.require_store(tmp_path / "runs")
+        MlflowTracker(tmp_path / "runs").require()
         assert [path.name for path in tmp_path.iterdir()] == ["else.db"]
 
     def test_a_first_use_is_silent(self, tmp_path: Path) -> None:
         code = (
-            "from pathlib import Path\nfrom framework.tracking import mlflow as tracking\n"
-            f"tracking.require_store(Path({str(tmp_path / 'runs')!r}))"
+            "from pathlib import Path\nfrom framework.tracking.tracker import MlflowTracker\n"
+            f"MlflowTracker(Path({str(tmp_path / 'runs')!r})).require()"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -47,13 +47,13 @@ class TestTheStore:
     def test_a_folder_that_cannot_be_made_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("here")
         with pytest.raises(UserError, match=r"mlflow\.db: cannot be used .*--no-track"):
-            tracking.require_store(tmp_path / "file" / "runs")
+            MlflowTracker(tmp_path / "file" / "runs").require()
 
     def test_a_damaged_file_is_refused_at_once(self, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
         started = time.perf_counter()
         with pytest.raises(UserError, match="not a database"):
-            tracking.require_store(tmp_path)
+            MlflowTracker(tmp_path).require()
         assert time.perf_counter() - started < 2
 
     def test_a_locked_file_is_refused_in_seconds(
@@ -63,7 +63,7 @@ class TestTheStore:
         holder = sqlite3.connect(tmp_path / "mlflow.db")
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(UserError, match="locked"):
-            tracking.require_store(tmp_path)
+            MlflowTracker(tmp_path).require()
         holder.close()
 
     @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ class TestTheStore:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         started = time.perf_counter()
         with pytest.raises(UserError) as refused:
-            tracking.require_store(tmp_path)
+            MlflowTracker(tmp_path).require()
         assert time.perf_counter() - started < 10
         assert "secret" not in str(refused.value)
         assert "MLFLOW_TRACKING_URI" in str(refused.value)
@@ -98,7 +98,7 @@ class TestTheStore:
             monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
             started = time.perf_counter()
             with pytest.raises(UserError, match=f"{address}: cannot be used"):
-                tracking.require_store(tmp_path)
+                MlflowTracker(tmp_path).require()
         assert time.perf_counter() - started < 8
         assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
 
@@ -137,6 +137,6 @@ class TestTheInterface:
             ui_command(tmp_path, 5000)
 
     def test_a_port_beyond_the_last_is_refused(self, tmp_path: Path) -> None:
-        tracking.require_store(tmp_path)
+        MlflowTracker(tmp_path).require()
         with pytest.raises(UserError, match="port 70000"):
             serve_ui(tmp_path, 70000)

@@ -14,8 +14,8 @@ from optuna.trial import TrialState
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from framework.search.study.optuna_internals import ask, create_running_trial, mark_failed, trial_id
 from framework.search.study import optuna_internals
+from framework.search.study.optuna_internals import ask, create_running_trial, mark_failed, trial_id
 from tests.framework.search.killed import SPACE
 
 ROOT = Path(__file__).parents[4]

@@ -25,7 +25,7 @@ from framework.search.study.trials import ended, given_up
 from framework.search.study.work import work
 from framework.search.tuning.plan import plan_tuning
 from framework.search.workers import work_through
-from framework.tracking import mlflow as tracking
+from framework.tracking.tracker import MlflowTracker
 from tests.conftest import PHASEZOO, REPORTED, Said, phasezoo, tiny, write_yaml
 from tests.framework.search.killed import STARTER, DiesOnce, height, planned, sequence
 from tests.postgresql import Server, missing, postgresql
@@ -48,7 +48,7 @@ def store(server: Server) -> str:
     url = server.create("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", url)
-        tracking.require_store(Path())
+        MlflowTracker(Path()).require()
     return url
 
 
