@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from framework.runs.components import built, represented
 from framework.audit.audit import audit
-from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError
-from framework.runs.plan import Run, divided
+from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Samples
 from framework.contracts.split import PARTS, Split
 from framework.contracts.task import Fit, Judged
-from framework.runs.components import task_of
+from framework.runs.components import built, represented, task_of
+from framework.runs.plan import Run, divided
 
 LATENT_CANDIDATES = 3000
 """Unexplored items whose latent vectors a run keeps, for maps and audits."""

@@ -19,19 +19,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from framework.runs.components import read_by, require_buildable, resolve_task, resolved, tried
-from framework.config.schema import Component
-from framework.config.experiment import Experiment
 from framework.base.digest import digest
-from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.base.errors import UserError, nearest, placed
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
+from framework.config.experiment import Experiment
+from framework.config.schema import Component
+from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
-from framework.runs.saved import same_training
-from framework.registry.source_code import code_digest
 from framework.contracts.split import Split, divide
 from framework.contracts.task import Task
-from framework.runs.components import task_of
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
+from framework.registry.source_code import code_digest
+from framework.runs.components import (
+    read_by,
+    require_buildable,
+    resolve_task,
+    resolved,
+    task_of,
+    tried,
+)
+from framework.runs.saved import same_training
 
 ENGINE = Path(__file__).with_name("execution.py")
 

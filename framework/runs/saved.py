@@ -13,13 +13,13 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
-from framework.runs.components import GIVEN, construct, resolve_task, resolved
-from framework.config.schema import Component
 from framework.base.digest import digest
-from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError, nearest, read_text
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
+from framework.config.schema import Component
+from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
+from framework.runs.components import GIVEN, construct, resolve_task, resolved
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from tests.framework.search.killed import STARTER, DiesOnce, height, planned, se
 from tests.postgresql import Server, missing, postgresql
 
 psycopg2 = pytest.importorskip("psycopg2")
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 N_TRIALS = 12
 
@@ -164,7 +164,6 @@ def test_four_workers_share_a_study(desk: Desk) -> None:
     assert os.getpid() not in worked
 
 
-@pytest.mark.slow
 def test_two_commands_with_two_workers_each_share_a_study(desk: Desk) -> None:
     """All four begin at one moment; both commands log, one scores the winner."""
     desk.trials()
@@ -209,7 +208,6 @@ def test_one_of_four_workers_is_killed_and_the_others_go_on(server: Server, tmp_
     assert len(workers) == 3
 
 
-@pytest.mark.slow
 def test_a_server_that_stops_is_one_message_and_the_command_goes_on(
     server: Server, desk: Desk
 ) -> None:

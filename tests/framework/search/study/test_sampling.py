@@ -29,9 +29,19 @@ from tests.framework.search.killed import (
 LONG_ENOUGH = {"tpe": 16, "gp": 13, "cmaes": 24, "random": 8, "grid": 12}
 """Trials after which a sampler has left its random start."""
 
+SLOW = pytest.mark.slow
+OFTEN = {(sampler, how) for sampler in ("gp", "cmaes") for how in ("median", "hyperband")}
+"""Pairs that take seconds and add little to the others."""
 
-@pytest.mark.parametrize("sampler", LONG_ENOUGH)
-@pytest.mark.parametrize("how", ["none", "median", "hyperband"])
+
+@pytest.mark.parametrize(
+    ("sampler", "how"),
+    [
+        pytest.param(sampler, how, marks=SLOW if (sampler, how) in OFTEN else ())
+        for sampler in LONG_ENOUGH
+        for how in ("none", "median", "hyperband")
+    ],
+)
 def test_a_study_killed_again_and_again_equals_an_undisturbed_one(tmp_path, sampler, how):
     changes = {
         "sampler": sampler,
@@ -52,13 +62,14 @@ def test_a_study_killed_again_and_again_equals_an_undisturbed_one(tmp_path, samp
     assert states == ({"COMPLETE"} if how == "none" else {"COMPLETE", "PRUNED"})
 
 
-def test_a_kill_at_any_write_to_the_journal_changes_nothing(tmp_path):
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_any_write_to_the_journal_changes_nothing(tmp_path, every):
     """Every write, whole or torn, of the first three trials and the making of the study."""
     changes = {"trials": 4, "pruner": "hyperband", "seed": 3}
     whole = planned(tmp_path / "whole", **changes)
     work(whole, curve)
     expected = sequence(whole)
-    for write in range(1, 44):
+    for write in range(1, 44, every):
         for torn in (False, True):
             killed = planned(tmp_path / f"{write}{torn}", **changes)
             assert in_process(work_until_write, killed, write, torn) == -signal.SIGKILL
@@ -74,7 +85,7 @@ def test_the_first_trial_is_the_defaults(tmp_path, sampler):
     assert sequence(plan)[1][2] != sequence(plan)[0][2]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("gp", marks=pytest.mark.slow), "cmaes"])
 def test_a_sampler_finds_more_than_chance(tmp_path, sampler):
     """A seed made anew for every trial must not cost the sampler its memory."""
     best = {}

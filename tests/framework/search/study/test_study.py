@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import optuna
 import pytest
@@ -28,6 +29,13 @@ from tests.framework.search.killed import (
     planned,
     sequence,
 )
+
+KINDS = ["journal", pytest.param("sqlite", marks=pytest.mark.slow)]
+
+
+def kept_in(folder: Path, kind: str) -> str:
+    """A storage of a kind."""
+    return str(folder / "s.journal") if kind == "journal" else f"sqlite:///{folder / 's.db'}"
 
 
 def begun_by(study: optuna.Study, own: dict, **attributes: object) -> int:
@@ -189,20 +197,20 @@ class TestWhoWorksOnWhat:
         assert [place for place, *_ in sequence(plan)] == [0, 1, 2]
         assert [given_up(trial) for trial in study.trials] == [False, True, False, False]
 
-    def test_processes_that_meet_in_a_slot_count_once(self, tmp_path):
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_processes_that_meet_in_a_slot_count_once(self, tmp_path, kind):
         """Eight slots of dead processes, and four that find them at the same moment."""
-        for storage in (tmp_path / "study.journal", f"sqlite:///{tmp_path / 'study.db'}"):
-            plan = planned(tmp_path, storage=str(storage), trials=16)
-            study = open_study(plan)
-            for _ in range(8):
-                begun_by(study, {**owner(), "pid": 2**22 + 1})
-            processes = [STARTER.Process(target=work, args=(plan, height)) for _ in range(4)]
-            for process in processes:
-                process.start()
-            for process in processes:
-                process.join(60)
-            assert [process.exitcode for process in processes] == [0] * 4
-            assert [place for place, *_ in sequence(plan)] == list(range(16))
+        plan = planned(tmp_path, storage=kept_in(tmp_path, kind), trials=16)
+        study = open_study(plan)
+        for _ in range(8):
+            begun_by(study, {**owner(), "pid": 2**22 + 1})
+        processes = [STARTER.Process(target=work, args=(plan, height)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0] * 4
+        assert [place for place, *_ in sequence(plan)] == list(range(16))
 
 
 class TestFailures:
@@ -233,10 +241,9 @@ class TestFailures:
 
 
 class TestWorkers:
-    @pytest.mark.parametrize("kind", ["journal", "sqlite"])
+    @pytest.mark.parametrize("kind", KINDS)
     def test_one_of_four_is_killed_within_a_trial(self, tmp_path, kind):
-        storage = {"journal": tmp_path / "s.journal", "sqlite": f"sqlite:///{tmp_path / 's.db'}"}
-        plan = planned(tmp_path, storage=str(storage[kind]), trials=12)
+        plan = planned(tmp_path, storage=kept_in(tmp_path, kind), trials=12)
         study = open_study(plan)
         looks = []
         work_through(
