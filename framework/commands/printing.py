@@ -137,6 +137,8 @@ def print_tuned(tuned: Tuned) -> None:
     if tuned.outcome is None or tuned.outcome.results is None:
         return
     print_leaderboard(tuned.outcome)
+    if timing := tuned.timing():
+        typer.echo(f"timing   {timing}")
     gained = new_table("hold-out metric", "tuned - default [95 % interval]")
     for name, told in tuned.gains().items():
         gained.add_row(name, told)
