@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from framework.base.markdown import markdown_table
 from framework.contracts.split import PARTS
 from framework.metrics.bootstrap import interval, paired_difference
 from framework.metrics.names import higher_is_better
@@ -39,24 +40,12 @@ def to_markdown(table: pd.DataFrame, cube: xr.Dataset) -> str:
     for strategy, rows in table.groupby("split", sort=False):
         lines += [f"**{strategy}** ({rows['cells'].iloc[0]})", ""]
         header = ["encoder", *metrics, f"{metrics[0]} against best baseline", "verdict", "audit"]
-        lines += [_row(header), _row(["---"] * len(header))]
-        for row in rows.to_dict("records"):
-            lines.append(
-                _row(
-                    [row["encoder"], *(cell(row, m) for m in metrics), *against(row), row["audit"]]
-                )
-            )
-        lines.append(
-            _row(
-                [
-                    "*random order*",
-                    *(f"{rows[f'{m}_random'].iloc[0]:.3f}" for m in metrics),
-                    "",
-                    "",
-                    "",
-                ]
-            )
-        )
+        texts = [
+            [row["encoder"], *(cell(row, m) for m in metrics), *against(row), row["audit"]]
+            for row in rows.to_dict("records")
+        ]
+        random = [f"{rows[f'{m}_random'].iloc[0]:.3f}" for m in metrics]
+        lines.append(markdown_table(header, [*texts, ["*random order*", *random, "", "", ""]]))
         lines.append("")
     return "\n".join(lines)
 
@@ -164,7 +153,3 @@ def _cells(own: xr.Dataset) -> str:
     noun = own.attrs.get("noun", "fields")
     shown = f"{folds} fold{'s' * (folds > 1)} of {size} held-out {noun}"
     return f"{shown}, {seeds} seed{'s' * (seeds > 1)}"
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
