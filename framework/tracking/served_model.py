@@ -72,7 +72,9 @@ def _column(frame: pd.DataFrame) -> pd.Series[Any]:
     """The column of a frame that holds what is to be scored."""
     named = [name for name in COLUMNS if name in frame.columns]
     columns = named[:1] or [
-        name for name in frame.columns if frame[name].map(type).eq(str).all() and len(frame)
+        name
+        for name in frame.columns
+        if len(frame) and all(isinstance(value, str) for value in frame[name])
     ]
     if not len(frame) and not named:
         return pd.Series(dtype=object)
