@@ -27,8 +27,8 @@ from framework.contracts.tracker import (
     Work,
 )
 from framework.runs.execution import read_cell
-from framework.search.optimisation import optimise
-from framework.search.tuning import tune
+from framework.search.optimisation.optimisation import optimise
+from framework.search.tuning.tuning import tune
 from tests.conftest import tiny, write_yaml
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
