@@ -68,7 +68,7 @@ def benchmark(
     """
     from framework.benchmark import records
 
-    planned = plan(experiment, where)
+    planned = plan(experiment, where, runs)
     folder = runs / experiment.name
     require_writable(folder)
     tracker.require()

@@ -142,7 +142,9 @@ def summary_of(
     if best["verdict"] == "incomplete":
         return Summary(state, text, files=files)
     columns = [
-        f"{m}{part}" for m in experiment.metrics for part in ("", "_low", "_high", "_random")
+        f"{m}{part}"
+        for m in results.attrs["metrics"].split()
+        for part in ("", "_low", "_high", "_random")
     ]
     cell = str(results["run"].sel(encoder=best["encoder"]).values[0, 0])
     return Summary(

@@ -30,16 +30,21 @@ from framework.contracts.task import Task
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
 from framework.registry.source_code import code_digest
 from framework.runs.components import (
+    built,
     read_by,
     require_buildable,
+    require_shown,
     resolve_task,
     resolved,
     task_of,
     tried,
 )
-from framework.runs.saved import same_training
+from framework.runs.saved import begin, same_training
 
 ENGINE = Path(__file__).with_name("execution.py")
+
+RUNS = Path("runs")
+"""The folder of results where none is named."""
 
 Stamps = tuple[tuple[str, int, int], ...]
 """Name, time of writing and size of files."""
@@ -72,11 +77,12 @@ class Run:
         return (self.folder(runs) / "cell.nc").exists()
 
 
-def plan(experiment: Experiment, where: str = "") -> list[Run]:
+def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run]:
     """All runs of an experiment, checked before anything is computed.
 
     Args:
         where: the file that messages name.
+        runs: the folder of results, in which finished runs are found that others begin with.
 
     Raises:
         UserError: an unknown name or setting, unreadable data, or a split without hold-out.
@@ -99,9 +105,13 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
         shown = Component(name=name, parameters=settings)
         representation = resolved(REPRESENTATIONS, shown, f"{prefix}representations.{name}")
         if name not in fitted:
+            require_shown(encoder, representation, items, place)
             with placed(f"{prefix}representations.{name}"):
                 fitted[name] = tried(representation, items)
         require_buildable(encoder, fitted[name], place)
+        if run := encoder["parameters"].get("pretrained"):
+            with placed(f"{place}.pretrained"):
+                begin(built(encoder, fitted[name], seed=0), run, runs)
         encoders.append((place, component.title, encoder, representation))
     for name in experiment.representations:
         REPRESENTATIONS.require(name, f"{prefix}representations")
@@ -133,9 +143,11 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
                 label = f"{component.title}/{fold}" if fold else component.title
                 for encoder_place, title, encoder, representation in encoders:
                     own: dict[str, Any] = {"encoder": encoder, "representation": representation}
-                    if begin := encoder["parameters"].get("pretrained"):
+                    if run := encoder["parameters"].get("pretrained"):
                         with placed(f"{encoder_place}.pretrained"):
-                            own["pretrained"] = same_training(begin, {**common, **own})
+                            own["pretrained"] = same_training(run, {**common, **own}, runs)
+                    if ENCODERS.load(encoder["name"]).uses_context:
+                        own["context"] = items.attrs["dataset_digest"]
                     own["code"] = code_of({**common, **own})
                     if files := _files(split, representation):
                         own["files"] = files
@@ -185,7 +197,7 @@ def _prepared_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     unfit = task_.unfit_rows(data)
     if component["parameters"].get("strict"):
         refuse_unusable(unfit, component["parameters"].get("path", component["name"]))
-    unusable = unusable_rows(data) + unfit + task_.unusable
+    unusable = [*unusable_rows(data), *unfit, *task_.unusable]
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
         "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
@@ -228,10 +240,10 @@ def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.nda
 
 def _require_measured(experiment: Experiment, task: Task) -> None:
     """Refuse metrics and objectives that the task does not measure."""
-    tuning = experiment.tuning.objectives if experiment.tuning else []
+    tuning = experiment.tuning and experiment.tuning.objectives
     named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
     for key, names in named.items():
-        for name in names:
+        for name in names or ():
             if name not in (*task.metrics, "seconds_fit") or (key, name) == (
                 "metrics",
                 "seconds_fit",

@@ -60,8 +60,8 @@ class Tuned:
             return {}
         cube, best = self.outcome.results, self.best
         assert best is not None
-        default, metrics = self.plan.default_title, self.plan.experiment.metrics
-        return {name: difference(cube, best.title, default, name) for name in metrics}
+        names = cube.attrs["metrics"].split()
+        return {name: difference(cube, best.title, self.plan.default_title, name) for name in names}
 
     def gains(self) -> dict[str, str]:
         """The differences in words."""

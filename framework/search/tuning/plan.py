@@ -16,7 +16,7 @@ from framework.config.schema import Component
 from framework.config.tuning import Tuning
 from framework.metrics.names import higher_is_better
 from framework.registry.registry import ENCODERS
-from framework.runs.components import read_by, resolved
+from framework.runs.components import read_by, resolved, task_of
 from framework.runs.plan import Run, divided
 from framework.runs.plan import plan as plan_runs
 from framework.search.study.plan import StudyPlan, grid
@@ -39,6 +39,8 @@ class TuningPlan:
             what was searched.
         base: the run of the defaults; a trial differs in the encoder's settings alone.
         study: the study behind it.
+        folder: of this tuning.
+        runs: the folder of all results.
     """
 
     experiment: Experiment
@@ -47,6 +49,7 @@ class TuningPlan:
     base: Run
     study: StudyPlan
     folder: Path
+    runs: Path
 
     @property
     def default_title(self) -> str:
@@ -87,7 +90,10 @@ def plan_tuning(
     component = _chosen(experiment, encoder or tuning.encoder, prefix)
     if encoder is not None and component != _chosen(experiment, tuning.encoder, prefix):
         tuning = tuning.model_copy(update={"space": {}})  # was meant for another encoder
-    base = _run_of_defaults(experiment, component, tuning, where)
+    base = _run_of_defaults(experiment, component, tuning, runs, where)
+    if not tuning.objectives:
+        first = task_of(base.settings["task"]).default_metrics[0]
+        tuning = tuning.model_copy(update={"objectives": [first]})
     space, fixed = search_space(component, tuning.space, f"{prefix}tuning.space")
     base = _with_settings(base, fixed)
     component = component.model_copy(update={"parameters": {**component.parameters, **fixed}})
@@ -96,7 +102,7 @@ def plan_tuning(
             grid(space)
     folder = runs / experiment.name / "tuning" / component.title
     study = _study(f"{experiment.name}/{component.title}", tuning, space, base, folder, storage)
-    return TuningPlan(experiment, tuning, component, base, study, folder)
+    return TuningPlan(experiment, tuning, component, base, study, folder, runs)
 
 
 def hold_out_benchmark(plan: TuningPlan, best: Component) -> Experiment:
@@ -136,7 +142,7 @@ def _chosen(experiment: Experiment, wanted: str | None, prefix: str) -> Componen
 
 
 def _run_of_defaults(
-    experiment: Experiment, component: Component, tuning: Tuning, where: str
+    experiment: Experiment, component: Component, tuning: Tuning, runs: Path, where: str
 ) -> Run:
     prefix = f"{where}: " if where else ""
     alone = experiment.model_copy(
@@ -148,7 +154,7 @@ def _run_of_defaults(
             "split_seed": tuning.seed,
         }
     )
-    folds = plan_runs(alone, where)
+    folds = plan_runs(alone, where, runs)
     if len(folds) > 1:
         raise UserError(
             f"{prefix}splits[0]: '{experiment.splits[0].title}' has {len(folds)} folds, and the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -11,7 +12,7 @@ from optuna.trial import Trial
 
 from framework.contracts.task import Fit
 from framework.runs.execution import Progress, fit
-from framework.runs.plan import Run
+from framework.runs.plan import RUNS, Run
 from framework.search.study.sampling import REPORTS
 from framework.search.tuning.plan import TuningPlan
 
@@ -21,9 +22,16 @@ GLANCED_AT = 4_000
 """The first of these, for the intermediate values that pruning looks at."""
 
 
-def values_of(run: Run, watch: Callable[[Fit], Progress] | None = None) -> dict[str, float]:
-    """Fit one setting; every metric on validation, and seconds_fit. The hold-out is not scored."""
-    done = fit(run, watch)
+def values_of(
+    run: Run, watch: Callable[[Fit], Progress] | None = None, runs: Path = RUNS
+) -> dict[str, float]:
+    """Fit one setting; every metric on validation, and seconds_fit. The hold-out is not scored.
+
+    Args:
+        watch: told of the fit when it starts.
+        runs: the folder of all results.
+    """
+    done = fit(run, watch, runs)
     return {**done.task.validate(done, WATCHED), "seconds_fit": done.seconds}
 
 
@@ -35,7 +43,7 @@ class FitTrial:
 
     def __call__(self, trial: Trial, params: dict[str, Any]) -> tuple[float, ...]:
         watch = None if self.plan.study.pruner == "none" else self._watching(trial)
-        values = values_of(self.plan.run_of(params), watch)
+        values = values_of(self.plan.run_of(params), watch, self.plan.runs)
         trial.set_user_attr("values", values)
         return tuple(values[name] for name in self.plan.tuning.objectives)
 

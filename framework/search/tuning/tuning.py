@@ -140,9 +140,10 @@ def _summary(tuned: Tuned, runs: Path) -> Summary:
     cell = next(run for run in tuned.outcome.plan if run.encoder == tuned.best.title)
     winner = None
     if cell.finished(runs):
-        metric = tuned.plan.experiment.metrics[0]
-        worse = tuned.differences().get(metric, {}).get("verdict") == "below"
-        gain = f"{metric}: tuned - default = {tuned.gains()[metric]}" if worse else ""
-        winner = Winner(cell.digest, cell.folder(runs), refused=gain)
+        refused = ""
+        for metric, row in list(tuned.differences().items())[:1]:  # none where a run failed
+            if row["verdict"] == "below":
+                refused = f"{metric}: tuned - default = {tuned.gains()[metric]}"
+        winner = Winner(cell.digest, cell.folder(runs), refused=refused)
     text = tuned.to_markdown()
     return records.summary_of(tuned.chosen, tuned.outcome, folder, text=text, winner=winner)
