@@ -20,14 +20,16 @@ from framework.contracts.predictor import Probe
 from framework.contracts.split import Split
 from framework.contracts.task import Fit
 from framework.metrics.bootstrap import FloatArray
-from framework.metrics.evaluation import Evaluation
-from framework.metrics.ranking import METRICS, evaluate, ranking_metrics
+from framework.metrics.metric import Metric
+from framework.metrics.ranking import RANKING, ranking_metrics
+from framework.metrics.ranks import RankingMetric
+from framework.registry.metrics import metrics_of
 from framework.registry.parameters import checked
-from framework.registry.registry import PREDICTORS
+from framework.registry.registry import METRICS, PREDICTORS
 
 ALL: Literal["all"] = "all"
 LEAST_LABELS = 10
-RANKING = tuple(name for name in METRICS if name != "auroc_pu")
+RANKED = tuple(metric for metric in RANKING.values() if metric.name != "auroc_pu")
 """Ranking metrics here; the labels are known, so no share of hidden hits is corrected for."""
 
 Labels = tuple[int | Literal["all"], ...]
@@ -43,20 +45,35 @@ class Probing(ABC):
             are drawn by the run's seed, the fewer among the more, the same for every encoder.
         probe: a registered predictor by name, or a mapping with ``name`` and its settings.
         sample: element sets that are drawn, once for all seeds; all where None.
+        extra_metrics: registered metrics (``zoo/metrics``) that are measured beside the built-in
+            ones; those that an experiment names are added by themselves.
     """
 
     name: str
     members = None
     kind: type[Probe]
     """What the probe must be."""
+    measures: type[Metric]
+    """The metrics that are measured beside those of rankings."""
 
-    def __init__(self, labels: Labels, probe: str | dict[str, Any], sample: int | None) -> None:
+    def __init__(
+        self,
+        labels: Labels,
+        probe: str | dict[str, Any],
+        sample: int | None,
+        extra_metrics: tuple[str, ...] = (),
+    ) -> None:
         self.labels, self.probe, self.sample = labels, probe, sample
+        self.extra_metrics = extra_metrics
+        self.ranking = (*RANKED, *metrics_of(RankingMetric, extra_metrics, (self.measures,)))
         _check(labels, sample)
         name, item, settings = probe_of(probe, self.kind, "task.probe")
         self._probe = item, settings
         self.unusable: list[UnusableRow] = []
-        self.sources: tuple[Path, ...] = (PREDICTORS.source(name),)
+        self.sources: tuple[Path, ...] = (
+            PREDICTORS.source(name),
+            *(METRICS.source(each) for each in extra_metrics),
+        )
 
     @property
     @abstractmethod
@@ -227,21 +244,11 @@ def rankable(hits: np.ndarray) -> bool:
     return bool(hits.any() and not hits.all())
 
 
-def ranked(scores: FloatArray, hits: np.ndarray) -> dict[str, float]:
-    """Every metric of `RANKING`, without intervals; both (n,)."""
-    found = ranking_metrics(scores, hits, prior=0.0)
-    return {metric: found[metric] for metric in RANKING}
-
-
-def evaluate_ranked(scores: FloatArray, hits: np.ndarray, resamples: int) -> Evaluation:
-    """Every metric of `RANKING`; both (n,)."""
-    found = evaluate(scores, hits, prior=0.0, n_resamples=resamples)
-    chosen = [list(METRICS).index(metric) for metric in RANKING]
-    without = {
-        field: {metric: getattr(found, field)[metric] for metric in RANKING}
-        for field in ("values", "low", "high", "random")
-    }
-    return Evaluation(**without, replicates=found.replicates[chosen])
+def ranked(
+    scores: FloatArray, hits: np.ndarray, metrics: tuple[RankingMetric, ...]
+) -> dict[str, float]:
+    """Ranking metrics, without intervals; both (n,)."""
+    return ranking_metrics(scores, hits, prior=0.0, metrics=metrics)
 
 
 def _check(labels: Labels, sample: int | None) -> None:

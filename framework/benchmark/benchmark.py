@@ -28,7 +28,7 @@ class Outcome:
     """What a benchmark left behind.
 
     Attributes:
-        results: the cube of all finished runs (`framework.benchmark.results`); None where none finished.
+        results: the cube of all finished runs (`framework.benchmark.cube`); None where none finished.
         folder: where results, leaderboard and figures lie.
         plan: all runs of the experiment.
         failures: cause by digest, of the runs that failed.
@@ -67,7 +67,7 @@ def benchmark(
     Raises:
         UserError: the experiment cannot be run as it is, or nothing can be written.
     """
-    from framework.benchmark import published, results
+    from framework.benchmark import cube, published, results
     from framework.benchmark.figures import save_benchmark_figures
 
     planned = plan(experiment, where)
@@ -87,7 +87,7 @@ def benchmark(
             else:
                 outcome.failures[run.digest] = failure
             bars.finished(run)
-    outcome.results = results.collect(experiment, planned, runs)
+    outcome.results = cube.collect(experiment, planned, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
         with whole(folder / published.FILE) as at:

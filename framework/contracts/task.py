@@ -49,6 +49,8 @@ class Judged:
         validation: the same metrics on the validation part, NaN where there is none.
         seconds: that the scores took, without their evaluation.
         variables: further variables of the run's results, as `xarray.Dataset` takes them.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
     """
 
     scores: np.ndarray
@@ -56,6 +58,7 @@ class Judged:
     validation: dict[str, float]
     seconds: float
     variables: Mapping[str, Any] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 class Task(Protocol):
@@ -63,6 +66,8 @@ class Task(Protocol):
 
     Attributes:
         metrics: what it measures, by the names that results give it.
+        default_metrics: those of them that tables show where an experiment names none, the first
+            of which ranks encoders.
         members: which of some element sets it could rank: the audit ranks made-up ones. None
             where it ranks only what there is.
         unusable: what of its own settings' files could not be used.
@@ -77,6 +82,9 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> tuple[str, ...]: ...
+
+    @property
+    def default_metrics(self) -> tuple[str, ...]: ...
 
     @property
     def members(self) -> Callable[[list[str]], list[str]] | None: ...

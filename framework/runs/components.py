@@ -12,6 +12,7 @@ import xarray as xr
 from framework.config.schema import Component
 from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError, nearest
+from framework.registry.conformity import require_attributes
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 from framework.contracts.representation import Representation, Samples
 from framework.registry.parameters import checked
@@ -43,6 +44,7 @@ def resolve_task(task: Component | dict[str, Any], where: str) -> dict[str, Any]
 def task_of(settings: dict[str, Any]) -> Task:
     """The task of resolved settings: name and parameters."""
     task: Task = TASKS.load(settings["name"])(**settings["parameters"])
+    require_attributes(task, TASKS.where(settings["name"]))
     return task
 
 

@@ -25,6 +25,8 @@ from framework.config.experiment import Experiment
 from framework.base.digest import digest
 from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.base.errors import UserError, nearest, placed
+from framework.registry.metrics import registered
+from framework.registry.parameters import parameters
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
 from framework.contracts.representation import Representation
 from framework.runs.saved import same_training
@@ -77,7 +79,7 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
     """
     prefix = f"{where}: " if where else ""
     dataset = resolved(DATASETS, experiment.dataset, f"{prefix}dataset")
-    task = resolve_task(experiment.task, f"{prefix}task")
+    task = resolve_task(_measuring(experiment, f"{prefix}task"), f"{prefix}task")
     data, wanted = json.dumps(dataset), json.dumps(task)
     with placed(where):
         items = prepared_items(data, wanted)
@@ -212,6 +214,18 @@ def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.nda
         {"element_set": ("material", names), "order": ("material", order.to_numpy())}
     )
     return fields, member
+
+
+def _measuring(experiment: Experiment, where: str) -> Component:
+    """The task, told which registered metrics the experiment asks for."""
+    objectives = experiment.tuning.objectives if experiment.tuning else []
+    names = registered([*experiment.metrics, *objectives])
+    task = experiment.task
+    if not names or "extra_metrics" not in parameters(TASKS.load(task.name, where)):
+        return task
+    given = task.parameters.get("extra_metrics", [])
+    extra = [*given, *(name for name in names if name not in given)]
+    return task.model_copy(update={"parameters": {**task.parameters, "extra_metrics": extra}})
 
 
 def _require_measured(experiment: Experiment, task: Task) -> None:

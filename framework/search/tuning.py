@@ -21,13 +21,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from framework.base.errors import UserError, nearest, placed
 from framework.base.files import require_writable, whole
 from framework.benchmark.benchmark import Outcome, benchmark
-from framework.benchmark.leaderboard import difference, leaderboard, to_markdown
+from framework.benchmark.leaderboard import against, difference, leaderboard, to_markdown
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
 from framework.config.strict_yaml import write_yaml
 from framework.config.tuning import Tuning
 from framework.contracts.task import Fit
-from framework.metrics.names import higher_is_better
+from framework.registry.metrics import higher_is_better
 from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved
 from framework.runs.execution import Progress, fit
@@ -107,11 +107,7 @@ class Tuned:
 
     def gains(self) -> dict[str, str]:
         """The differences in words."""
-        return {
-            name: "{difference:+.3f} [{difference_low:+.3f}, {difference_high:+.3f}], "
-            "{verdict}".format(**found)
-            for name, found in self.differences().items()
-        }
+        return {name: ", ".join(against(found)) for name, found in self.differences().items()}
 
 
 def tune(

@@ -22,14 +22,18 @@ from framework.contracts.split import Split
 from framework.contracts.task import Fit, Judged
 from framework.metrics.bootstrap import FloatArray, IntArray
 from framework.metrics.classification import (
-    OF_MANY,
-    OF_TWO,
+    CLASSIFICATION,
     Answers,
+    ClassificationMetric,
     class_metrics,
     evaluate_classes,
 )
 from framework.metrics.evaluation import prefixed, together
-from zoo.probing import ALL, RANKING, Labels, Probing, evaluate_ranked, rankable, ranked
+from framework.metrics.metric import Metric
+from framework.metrics.ranking import evaluate
+from framework.metrics.ranks import RankingMetric
+from framework.registry.metrics import metrics_of
+from zoo.probing import ALL, Labels, Probing, rankable, ranked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +63,13 @@ class _Level:
 
 
 class Classification(Probing):
-    """Metrics are called target/labels/metric: ``space_group/all/accuracy``.
+    """Metrics are called target/labels/metric: ``space_group/all/accuracy``. Intervals resample
+    element sets, which the split holds out whole.
 
     Args:
         target: a variable of whole numbers, each of them a class; or any property, of which
             ``above`` or ``at_most`` makes two classes.
-        labels, probe, sample: see `Probing`.
+        labels, probe, sample, extra_metrics: see `Probing`.
         above: the positive class is what lies above this value.
         at_most: the positive class is what does not lie above this value.
         coarser: classes of classes that the data set states of the target (``crystal_system``
@@ -73,6 +78,7 @@ class Classification(Probing):
 
     name = "classification"
     kind = Classifier
+    measures: type[Metric] = ClassificationMetric
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class Classification(Probing):
         at_most: float | None = None,
         coarser: str | None = None,
         sample: int | None = None,
+        extra_metrics: tuple[str, ...] = (),
     ) -> None:
         self.target, self.above, self.at_most, self.coarser = target, above, at_most, coarser
         given = [key for key in ("above", "at_most", "coarser") if getattr(self, key) is not None]
@@ -91,7 +98,13 @@ class Classification(Probing):
                 f"task: {' and '.join(given)} stand together; a target is cut in two by one of "
                 "'above' and 'at_most', or has 'coarser' classes"
             )
-        super().__init__(labels, probe, sample)
+        super().__init__(labels, probe, sample, extra_metrics)
+        others = metrics_of(ClassificationMetric, extra_metrics, (RankingMetric,))
+        self._classification = tuple(
+            metric
+            for metric in (*CLASSIFICATION.values(), *others)
+            if (metric.of_two if self._of_two else metric.of_many)
+        )
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -101,7 +114,14 @@ class Classification(Probing):
     def metrics(self) -> tuple[str, ...]:
         names = filter(None, (self.target, self.coarser))
         parts = itertools.product(names, self.labels, self._measures)
-        return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
+        return tuple(f"{name}/{n}/{metric.name}" for name, n, metric in parts)
+
+    @property
+    def default_metrics(self) -> tuple[str, ...]:
+        shown = ("auroc", "accuracy", "f1") if self._of_two else ("accuracy", "balanced_accuracy")
+        names = filter(None, (self.target, self.coarser))
+        parts = itertools.product(names, shown)
+        return tuple(f"{name}/{self.labels[-1]}/{metric}" for name, metric in parts)
 
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
         """The materials that have a class, by element set, formula and value.
@@ -168,12 +188,20 @@ class Classification(Probing):
         latents = done.encoder.transform(done.samples)
         probabilities = self.answers(done, latents, levels[0].codes)
         seconds = time.perf_counter() - started
+        sets = done.items["element_set"].values[split.holdout]
         found = []
         for prefix, answers in self._answers(done, probabilities):
             held = answers.take(split.holdout)
-            evaluation = evaluate_classes(held, self._classification, resamples)
+            evaluation = evaluate_classes(held, self._classification, sets, resamples)
             if self._of_two:
-                order = evaluate_ranked(held.probabilities[:, 1], held.true == 1, resamples)
+                order = evaluate(
+                    held.probabilities[:, 1],
+                    held.true == 1,
+                    prior=0.0,
+                    n_resamples=resamples,
+                    groups=sets,
+                    metrics=self.ranking,
+                )
                 evaluation = together([evaluation, order])
             found.append(prefixed(prefix, evaluation))
         # `held` is now of the coarsest classes, at the most labels
@@ -187,10 +215,12 @@ class Classification(Probing):
             "confusion": (("true_class", "predicted_class"), held.counts, {"of": level.name}),
             "true_class": level.classes,
             "predicted_class": level.classes,
+            "group": ("candidate", np.unique(done.items["element_set"], return_inverse=True)[1]),
         }
         scores = best[:, 1] if self._of_two else best.max(axis=1)
         validation = self._validation(done, probabilities)
-        return Judged(scores, together(found), validation, seconds, variables)
+        kept = ("truth", "group")
+        return Judged(scores, together(found), validation, seconds, variables, kept)
 
     def measured(self, done: Fit, latents: np.ndarray) -> dict[str, float]:
         codes = self._levels(done.items)[0].codes
@@ -238,12 +268,8 @@ class Classification(Probing):
         return self.above is not None or self.at_most is not None
 
     @property
-    def _classification(self) -> tuple[str, ...]:
-        return OF_TWO if self._of_two else OF_MANY
-
-    @property
-    def _measures(self) -> tuple[str, ...]:
-        return (*OF_TWO, *RANKING) if self._of_two else OF_MANY
+    def _measures(self) -> tuple[Metric, ...]:
+        return (*self._classification, *(self.ranking if self._of_two else ()))
 
     def _answers(self, done: Fit, probabilities: FloatArray) -> Iterator[tuple[str, Answers]]:
         """What is said of all items, by the prefix of its metrics: of the target, then of its
@@ -259,11 +285,11 @@ class Classification(Probing):
         out: dict[str, float] = {}
         for prefix, answers in self._answers(done, probabilities):
             own = answers.take(done.split.validation)
-            found = dict.fromkeys(self._measures, float("nan"))
+            found = dict.fromkeys((metric.name for metric in self._measures), float("nan"))
             if len(own.true):
                 found |= class_metrics(own, self._classification)
             if self._of_two and rankable(own.true == 1):
-                found |= ranked(own.probabilities[:, 1], own.true == 1)
+                found |= ranked(own.probabilities[:, 1], own.true == 1, self.ranking)
             out |= {prefix + metric: value for metric, value in found.items()}
         return out
 

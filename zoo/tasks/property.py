@@ -21,14 +21,21 @@ from framework.contracts.split import Split
 from framework.contracts.task import Fit, Judged
 from framework.metrics.bootstrap import FloatArray
 from framework.metrics.evaluation import Evaluation, prefixed, together
-from framework.metrics.regression import REGRESSION, evaluate_regression, regression_metrics
+from framework.metrics.metric import Metric
+from framework.metrics.ranking import evaluate
+from framework.metrics.ranks import RankingMetric
+from framework.metrics.regression import (
+    REGRESSION,
+    RegressionMetric,
+    evaluate_regression,
+    regression_metrics,
+)
+from framework.registry.metrics import metrics_of
 from framework.registry.parameters import Float
 from zoo.probing import (
     ALL,
-    RANKING,
     Labels,
     Probing,
-    evaluate_ranked,
     having,
     rankable,
     ranked,
@@ -39,19 +46,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-MEASURED = (*REGRESSION, *RANKING)
-
 
 class Property(Probing):
     """Metrics are called property/labels/metric: ``formation_energy/250/mae``.
 
-    Hits of the ranking metrics are the top fraction of what is ranked, by true value, or all
-    materials above a stated value.
+    Hits of the ranking metrics are the top fraction of what is ranked, by true value, with all
+    that tie with the last of them, or all materials above a stated value. Intervals resample
+    element sets, which the split holds out whole.
 
     Args:
         properties: variables of the data set; a material without any of them is left out, and
             counted. One that lacks some of them counts for the others.
-        labels, probe, sample: see `Probing`.
+        labels, probe, sample, extra_metrics: see `Probing`.
         hits: share of the materials that counts as hits.
         above: values by property; all materials above one are hits, instead of a share of them
             (``band_gap: 0`` asks for what is no metal).
@@ -60,6 +66,7 @@ class Property(Probing):
 
     name = "property"
     kind = Predictor
+    measures: type[Metric] = RegressionMetric
 
     def __init__(
         self,
@@ -70,10 +77,13 @@ class Property(Probing):
         lowest: tuple[str, ...] = (),
         above: dict[str, float] | None = None,
         sample: int | None = None,
+        extra_metrics: tuple[str, ...] = (),
     ) -> None:
         self.properties, self.hits, self.lowest, self.above = properties, hits, lowest, above
         _check(properties, (*lowest, *(above or {})))
-        super().__init__(labels, probe, sample)
+        super().__init__(labels, probe, sample, extra_metrics)
+        others = metrics_of(RegressionMetric, extra_metrics, (RankingMetric,))
+        self.regression = (*REGRESSION.values(), *others)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -81,8 +91,15 @@ class Property(Probing):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        parts = itertools.product(self.properties, self.labels, MEASURED)
-        return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
+        measured = (*self.regression, *self.ranking)
+        parts = itertools.product(self.properties, self.labels, measured)
+        return tuple(f"{name}/{n}/{metric.name}" for name, n, metric in parts)
+
+    @property
+    def default_metrics(self) -> tuple[str, ...]:
+        most = self.labels[-1]
+        names = itertools.product(self.properties, ("mae", "r2", "spearman"))
+        return tuple(f"{name}/{most}/{metric}" for name, metric in names)
 
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
         """The materials that have a property or more, by element set, formula and values.
@@ -131,7 +148,7 @@ class Property(Probing):
         found = [
             prefixed(
                 f"{name}/{n}/",
-                self._evaluation(name, predicted[i, j], truth[i], split.holdout, resamples),
+                self._evaluation(done, name, predicted[i, j], truth[i], resamples),
             )
             for i, name in enumerate(self.properties)
             for j, n in enumerate(self.labels)
@@ -146,7 +163,8 @@ class Property(Probing):
             "labels": [str(n) for n in self.labels],
         }
         validation = self._validation(predicted, truth, split)
-        return Judged(best, together(found), validation, seconds, variables)
+        kept = ("truth",)
+        return Judged(best, together(found), validation, seconds, variables, kept)
 
     def measured(self, done: Fit, latents: np.ndarray) -> dict[str, float]:
         predicted = self._predicted(done, latents, done.split.validation)
@@ -215,13 +233,22 @@ class Property(Probing):
         return signed >= np.sort(signed)[-n] if len(values) else signed > 0
 
     def _evaluation(
-        self, name: str, predicted: FloatArray, true: FloatArray, index: np.ndarray, resamples: int
+        self, done: Fit, name: str, predicted: FloatArray, true: FloatArray, resamples: int
     ) -> Evaluation:
-        index = having(true, index)
+        """The metrics of one property on the hold-out; predicted and true (n,)."""
+        index = having(true, done.split.holdout)
         predicted, true = predicted[index], true[index]
-        hits = self._hits(name, true)
-        order = evaluate_ranked(predicted * self._sign(name), hits, resamples)
-        return together([evaluate_regression(predicted, true, hits, resamples), order])
+        sets = done.items["element_set"].values[index]
+        order = evaluate(
+            predicted * self._sign(name),
+            self._hits(name, true),
+            prior=0.0,
+            n_resamples=resamples,
+            groups=sets,
+            metrics=self.ranking,
+        )
+        values = evaluate_regression(predicted, true, sets, resamples, metrics=self.regression)
+        return together([values, order])
 
     def _validation(
         self, predicted: FloatArray, truth: FloatArray, split: Split
@@ -234,10 +261,12 @@ class Property(Probing):
             true = truth[i, index]
             hits = self._hits(name, true)
             for j, n in enumerate(self.labels):
-                found = dict.fromkeys(MEASURED, float("nan"))
+                measured = (*self.regression, *self.ranking)
+                found = dict.fromkeys((metric.name for metric in measured), float("nan"))
                 if rankable(hits):
                     own = predicted[i, j, index]
-                    found = regression_metrics(own, true) | ranked(own * self._sign(name), hits)
+                    found = regression_metrics(own, true, self.regression)
+                    found |= ranked(own * self._sign(name), hits, self.ranking)
                 out |= {f"{name}/{n}/{metric}": value for metric, value in found.items()}
         return out
 

@@ -6,13 +6,13 @@ from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from framework.metrics.bootstrap import resample_indices
-from framework.metrics.names import higher_is_better
 from framework.metrics.regression import (
     REGRESSION,
     evaluate_regression,
     random_order,
     regression_metrics,
 )
+from framework.registry.metrics import higher_is_better
 
 
 @pytest.fixture(scope="module")
