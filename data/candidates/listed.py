@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from data.candidates.pattern import ANIONS, Pattern
 from data.datasets.element_set_list import element_set_list
 from framework.base.errors import UserError
-from framework.contracts.dataset import UnusableRow, unusable_rows
+from framework.contracts.candidates import CandidateSource
+from framework.contracts.dataset import unusable_rows
 
 
-class Listed:
+class Listed(CandidateSource):
     """Candidates from a file, one element set a line; reported fields are those of a pattern.
 
     Args:
@@ -31,7 +32,7 @@ class Listed:
         self._space = Pattern(pattern, anions=anions)
         listed = element_set_list(path, strict=strict)
         self.rows = [str(text) for text in listed["element_set"].values]
-        self.unusable: list[UnusableRow] = unusable_rows(listed)
+        self.unusable = unusable_rows(listed)
 
     def members(self, element_sets: Iterable[str]) -> list[str]:
         """The element sets that follow the pattern, each once, sorted."""

@@ -10,9 +10,6 @@ from typing import Any
 
 from framework.base.errors import UserError
 
-VERBS = {"candidate source": ("members", "unexplored")}
-"""What an item of a kind without a base class has to offer."""
-
 
 def require_conforming(kind: str, item: Any, place: str) -> None:
     """Refuse an item that is not what its kind must be.
@@ -38,9 +35,9 @@ def require_conforming(kind: str, item: Any, place: str) -> None:
     else:
         if not callable(item):
             raise UserError(f"{place}: holds {_shown(item)}, and a {kind} is a class or a function")
-        verbs = _verbs_of_a_task() if kind == "task" else VERBS.get(kind, ())
+        verbs = _verbs_of_a_task() if kind == "task" else []
         missing = [verb for verb in verbs if not callable(getattr(item, verb, None))]
-        contract = "Task (framework.contracts.task)" if kind == "task" else kind
+        contract = "Task (framework.contracts.task)"
     if missing:
         plural = "s" if len(missing) > 1 else ""
         raise UserError(
@@ -96,6 +93,10 @@ def _base(kind: str) -> type[Any] | None:
         from framework.contracts.representation import Representation
 
         return Representation
+    if kind == "candidate source":
+        from framework.contracts.candidates import CandidateSource
+
+        return CandidateSource
     if kind == "objective":
         from framework.contracts.objective import Objective
 

@@ -197,13 +197,13 @@ def _folds(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarr
 def _folds_of(dataset: str, task: str, split: str, seed: int, _: Stamps) -> dict[str, np.ndarray]:
     items = prepared_items(dataset, task)
     reported = np.flatnonzero(items["reported"].values)
-    fields, member = _fields(items, reported)
+    fields, member = fields_of(items, reported)
     wanted = json.loads(split)
     folds = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
     return {fold: held[member] for fold, held in folds.items()}
 
 
-def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
+def fields_of(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
     """The element sets of the reported items, as a split sees them, and each item's own (n,).
 
     A split holds out whole element sets, so that polymorphs never stand on both sides.

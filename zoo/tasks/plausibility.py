@@ -61,7 +61,7 @@ class Plausibility:
         item = CANDIDATES.load(source.name, where)
         self.space = item(**checked(item, source.parameters, name=source.name, where=where))
         self.members = self.space.members
-        self.unusable: list[UnusableRow] = getattr(self.space, "unusable", [])
+        self.unusable: list[UnusableRow] = list(self.space.unusable)
         self.sources: tuple[Path, ...] = (
             CANDIDATES.source(source.name),
             *(METRICS.source(each) for each in extra_metrics),
