@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from framework.base.errors import UserError
 from framework.checks import datasets, encoders, metrics, predictors, splits
 from framework.contracts.candidates import CandidateSource
+from framework.contracts.dataset import take
 from framework.contracts.objective import Objective
 from framework.contracts.predictor import Probe
 from framework.metrics.metric import Metric
@@ -18,7 +20,7 @@ from framework.registry.parameters import REQUIRED, parameters
 from framework.runs.components import resolve_task
 from framework.runs.plan import items_of
 
-MATERIALS = {"name": "property", "properties": ["formation_energy"], "sample": 300}
+MATERIALS = {"name": "property", "properties": ["formation_energy"], "sample": 900}
 FIELDS = {"name": "plausibility"}
 """The tasks on whose items splits and candidate sources are tried."""
 
@@ -54,9 +56,17 @@ def check(
         return encoders.check(item, encoders.items_for(item, dataset))
     if {"fields", "seed"} & set(inspect.signature(item).parameters):
         _require_settings(item, settings, ("fields", "seed"), where)
-        return splits.check(item, _items(MATERIALS, dataset), settings)
+        return splits.check(item, materials_for_splits(dataset), settings)
     _require_settings(item, settings, (), where)
     return datasets.check(item, settings)
+
+
+def materials_for_splits(dataset: str) -> xr.Dataset:
+    """Materials of three elements, since a split may need sets of one size; some of them are
+    polymorphs."""
+    items = _items(MATERIALS, dataset)
+    size = np.char.count(items["element_set"].values.astype(str), " ") + 1
+    return take(items, np.flatnonzero(size == 3))
 
 
 def _items(task: dict[str, Any], dataset: str) -> xr.Dataset:

@@ -70,10 +70,19 @@ def resample_groups(
         yield times[:, member]
 
 
-def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Percentile interval (low, high) along the last axis: (..., n_resamples) -> (...) each."""
+def require_level(level: float) -> None:
+    """Refuse a level that is not a probability.
+
+    Raises:
+        ValueError: it is not.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it must lie in (0, 1), for example 0.95")
+
+
+def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+    """Percentile interval (low, high) along the last axis: (..., n_resamples) -> (...) each."""
+    require_level(level)
     tail = (1 - level) / 2
     low, high = np.quantile(np.asarray(replicates, dtype=np.float64), [tail, 1 - tail], axis=-1)
     return low, high

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from framework.metrics.bootstrap import FloatArray, IntArray, centred, resample_groups
 from framework.metrics.evaluation import Evaluation, evaluation_of
-from framework.metrics.intervals import FEW, wilson
+from framework.metrics.intervals import FEW, share_score
 from framework.metrics.metric import Metric, by_name
 from framework.metrics.scales import LOGIT
 
@@ -257,12 +257,12 @@ def evaluate_classes(
     if not resampled:
         replicates[by_class] = np.nan
     without = [
-        wilson(value, n_groups) if metric.per_material else None
+        share_score(value, n_groups) if metric.per_material else None
         for metric, value in zip(metrics, values, strict=True)
     ]
     independent = [n_by_class if by else n_groups for by in by_class]
     random = random_order(answers, metrics)
-    return evaluation_of(metrics, values, random, replicates, independent, without)
+    return evaluation_of(metrics, values, random, replicates, independent, without=without)
 
 
 def class_metrics(answers: Answers, metrics: Iterable[ClassificationMetric]) -> dict[str, float]:

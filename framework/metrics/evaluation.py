@@ -39,19 +39,21 @@ def evaluation_of(
     random: Mapping[str, float],
     replicates: FloatArray,
     independent: Sequence[int],
+    able: Sequence[bool] | None = None,
     without: Sequence[Interval | None] | None = None,
     level: float = 0.95,
 ) -> Evaluation:
     """An evaluation, its intervals from the replicates (metric, resample).
 
     Args:
+        able: whether resampling gives the interval of each metric; by `Metric.fewest` where None.
         without: the interval of each metric that needs no resampling, where there is one: taken
             where replicates say nothing.
     """
     ends = []
     for i, metric in enumerate(metrics):
         found = None
-        if independent[i] >= metric.fewest:
+        if able[i] if able is not None else independent[i] >= metric.fewest:
             found = resampled(values[i], replicates[i], independent[i], metric.scale, level)
         ends.append(found or (without and without[i]) or NO_INTERVAL)
     names = [metric.name for metric in metrics]

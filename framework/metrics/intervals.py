@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import norm, t
+from scipy.stats import beta, norm, t
 
 from framework.metrics.bootstrap import FloatArray, interval
 from framework.metrics.scales import IDENTITY, Scale
@@ -76,6 +76,21 @@ def holm(p_values: list[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = raised.clip(max=1)
     return corrected.tolist()
+
+
+def share_score(share: float, n: float, level: float = 0.95) -> Interval:
+    """Of a proportion of n independent outcomes: exact below `FEW`, where a score interval covers
+    85 % at some shares, else Wilson's."""
+    return exact(share, n, level) if n < FEW else wilson(share, n, level)
+
+
+def exact(share: float, n: float, level: float = 0.95) -> Interval:
+    """Of a proportion of n independent outcomes, never too narrow. Source: Clopper and Pearson,
+    Biometrika 26, 404 (1934)."""
+    hits, tail = share * n, (1 - level) / 2
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    return Interval(low, high)
 
 
 def wilson(share: float, n: float, level: float = 0.95) -> Interval:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from framework.metrics.bootstrap import (
     FloatArray,
     IntArray,
+    require_level,
     resample_groups,
     resample_indices,
 )
@@ -67,6 +68,7 @@ def evaluate(
     metrics = tuple(metrics)
     observed = _ranking(scores, relevance, prior)
     values = [float(metric.compute(observed)[0]) for metric in metrics]
+    require_level(level)
     if n_resamples < 1:
         raise ValueError(f"n_resamples is {n_resamples}; an interval needs at least 1")
     hits = Hits(observed, *_independent(relevance, groups), level)
@@ -86,7 +88,9 @@ def evaluate(
     )
     without = [metric.score_interval and metric.score_interval(hits) for metric in metrics]
     n = min(hits.positive, hits.negative)
-    return evaluation_of(metrics, values, random, replicates, [n] * len(metrics), without, level)
+    able = [n >= metric.fewest or metric.enough(hits) for metric in metrics]
+    independent = [n] * len(metrics)
+    return evaluation_of(metrics, values, random, replicates, independent, able, without, level)
 
 
 def ranking_metrics(

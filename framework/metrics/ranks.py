@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from framework.metrics.bootstrap import FloatArray, IntArray
-from framework.metrics.intervals import MANY, Interval, auroc_score, wilson
+from framework.metrics.intervals import FEW, MANY, Interval, auroc_score, share_score
 from framework.metrics.metric import Metric, by_name
 from framework.metrics.orders import Order, RandomOrder, Ranking, discount_until
 from framework.metrics.scales import LOG, LOGIT
@@ -41,11 +41,13 @@ class RankingMetric(Metric):
         random: the value under random order, where ``compute`` does not give it.
         score_interval: the interval where hits are fewer than ``fewest``; None where there is none
             to be had.
+        enough: whether hits are enough for resampling though they are fewer than that.
     """
 
     compute: Callable[[Order], FloatArray]
     random: Callable[[RandomOrder], float] | None = None
     score_interval: Callable[[Hits], Interval] | None = None
+    enough: Callable[[Hits], bool] = lambda hits: False
 
     def by_chance(self, order: RandomOrder) -> float:
         """The value under random order."""
@@ -111,11 +113,22 @@ def _of_share(cut: _Cut, scale: Callable[[Order], FloatArray]) -> Callable[[Hits
         ranking, k = hits.ranking, cut(hits.ranking)
         share = float((ranking.hits_in(k) / ranking.n_positive)[0])
         # where all items are in the cut, all positives are, by necessity
-        ends = (1.0, 1.0) if k[0] >= ranking.n[0] else wilson(share, hits.positive, hits.level)
+        ends = (1.0, 1.0) if k[0] >= ranking.n[0] else share_score(share, hits.positive, hits.level)
         most = float((np.minimum(k, ranking.n_positive) / ranking.n_positive)[0])
         return Interval(*(min(end, most) * float(scale(ranking)[0]) for end in ends))
 
     return score_interval
+
+
+def _on_both_sides(cut: _Cut) -> Callable[[Hits], bool]:
+    """Whether `FEW` positives or more stand in a cut, and beyond it."""
+
+    def enough(hits: Hits) -> bool:
+        inside = float(hits.ranking.hits_in(cut(hits.ranking))[0])
+        beyond = float(hits.ranking.n_positive[0]) - inside
+        return hits.positive >= FEW and min(inside, beyond) >= FEW
+
+    return enough
 
 
 def _recall(name: str, place: str, cut: _Cut) -> RankingMetric:
@@ -125,6 +138,7 @@ def _recall(name: str, place: str, cut: _Cut) -> RankingMetric:
         description=f"Share of all positives that stand in {_words(name)}; 0 to 1.",
         scale=LOGIT,
         fewest=MANY,
+        enough=_on_both_sides(cut),
         compute=lambda order: order.hits_in(cut(order)) / order.n_positive,
         score_interval=_of_share(cut, lambda order: np.ones(1)),
     )
@@ -137,6 +151,7 @@ def _precision(name: str, place: str, cut: _Cut) -> RankingMetric:
         description=f"Share of {_words(name)} that is positive; 0 to 1.",
         scale=LOGIT,
         fewest=MANY,
+        enough=_on_both_sides(cut),
         compute=lambda order: order.hits_in(cut(order)) / cut(order),
         score_interval=_of_share(cut, lambda order: order.n_positive / cut(order)),
     )
@@ -150,6 +165,7 @@ def _enrichment(name: str, place: str, cut: _Cut) -> RankingMetric:
         "1/prevalence, random order 1 (Truchon & Bayly 2007).",
         scale=LOG,
         fewest=MANY,
+        enough=_on_both_sides(cut),
         compute=lambda order: order.hits_in(cut(order)) / cut(order) / (order.n_positive / order.n),
         score_interval=_of_share(cut, lambda order: order.n / cut(order)),
     )
@@ -184,6 +200,7 @@ RANKING: dict[str, RankingMetric] = by_name(
             "candidates, (auroc - prior/2)/(1 - prior) clipped; 0 to 1 (Menon et al. 2015, Jain et "
             "al. 2017).",
             scale=LOGIT,
+            fewest=MANY,  # clipped at 1, so near it resampling cannot tell
             compute=lambda order: _corrected(order.auroc, order.prior),
             score_interval=_corrected_interval,
         ),

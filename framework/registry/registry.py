@@ -200,6 +200,8 @@ def _item_of(module: ModuleType, name: str) -> Any:
     for attribute, value in vars(module).items():
         if _folded(attribute) == _folded(name) and _is_defined_in(module, value):
             return value
+    if _is_object(value := vars(module).get(name)):
+        return value
     wanted = "".join(part.capitalize() for part in name.split("_"))
     raise UserError(
         f"{module.__file__}: holds no item; name its class '{wanted}', or its function or object "
@@ -208,10 +210,15 @@ def _item_of(module: ModuleType, name: str) -> Any:
 
 
 def _is_defined_in(module: ModuleType, value: Any) -> bool:
-    """Whether a class or function was not merely imported; an object is where it has its name."""
-    if inspect.isclass(value) or inspect.isroutine(value):
-        return getattr(value, "__module__", None) == module.__name__
-    return not inspect.ismodule(value) and not isinstance(value, str | int | float | type(None))
+    """Whether a class or function was not merely imported."""
+    kind = inspect.isclass(value) or inspect.isroutine(value)
+    return kind and getattr(value, "__module__", None) == module.__name__
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it may be an item that is neither a class nor a function: a metric."""
+    strange = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
+    return not strange and not isinstance(value, str | int | float | type(None))
 
 
 def _first_sentence(docstring: str) -> str:

@@ -25,7 +25,7 @@ from framework.config.experiment import Experiment
 from framework.base.digest import digest
 from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.base.errors import UserError, nearest, placed
-from framework.registry.metrics import registered
+from framework.registry.metrics import metric_of, registered
 from framework.registry.parameters import parameters
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
 from framework.contracts.representation import Representation
@@ -229,7 +229,7 @@ def _measuring(experiment: Experiment, where: str) -> Component:
 
 
 def _require_measured(experiment: Experiment, task: Task) -> None:
-    """Refuse metrics and objectives that the task does not measure."""
+    """Refuse metrics and objectives that the task does not measure, or whose file has a fault."""
     tuning = experiment.tuning.objectives if experiment.tuning else []
     named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
     for key, names in named.items():
@@ -242,6 +242,8 @@ def _require_measured(experiment: Experiment, task: Task) -> None:
                     f"{key}: '{name}' is not measured by task '{task.name}'; "
                     f"{_nearest_metric(name, task.metrics)}"
                 )
+            if name != "seconds_fit":
+                metric_of(name, key)
 
 
 def _nearest_metric(name: str, known: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from framework.config.experiment import Experiment, experiment_from
 from framework.config.experiment import read_experiment as read
 from framework.config.schema import RESERVED, Component
 from framework.config.strict_yaml import read_yaml, write_yaml
-from framework.metrics.ranking import METRICS
+from framework.metrics.ranking import RANKING
 from tests.conftest import tiny
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -55,7 +55,7 @@ def experiments(draw):
         splits=draw(st.lists(components(), min_size=1, max_size=3, unique_by=lambda c: c.title)),
         seeds=draw(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True)),
         encoders=draw(st.lists(components(), min_size=1, max_size=3, unique_by=lambda c: c.title)),
-        metrics=draw(st.lists(st.sampled_from(list(METRICS)), min_size=1, unique=True)),
+        metrics=draw(st.lists(st.sampled_from(list(RANKING)), min_size=1, unique=True)),
         validation_fraction=draw(st.floats(0, 0.5)),
         resamples=draw(st.integers(100, 100_000)),
     )
