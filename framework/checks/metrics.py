@@ -67,8 +67,16 @@ def _hold_outs() -> dict[type[Metric], HoldOutOf]:
     def of_classes(metric: Any, order: IntArray | None, answers: IntArray | None) -> Evaluation:
         at = np.arange(N) if order is None else order
         edges = [0.3] if metric.of_two else [-0.3, 0.3]
-        said, classes = np.digitize(given(answers), edges)[at], np.digitize(true, edges)[at]
-        probabilities = np.eye(len(edges) + 1)[said]
+        said, classes = np.digitize(given(answers), edges), np.digitize(true, edges)[at]
+        one_each = np.eye(len(edges) + 1)
+        probabilities = one_each[said]
+        if answers is not None:  # the less probable classes are those of further random orders
+            shuffle = np.random.default_rng(answers).permutation
+            for weight in (1e-1, 1e-2, 1e-3, 1e-4):
+                probabilities = (
+                    probabilities + weight * one_each[np.digitize(true, edges)[shuffle(N)]]
+                )
+        probabilities = probabilities[at]
         held = Answers(probabilities, classes, np.ones(N, dtype=bool))
         return evaluate_classes(held, (metric,), groups[at], 100)
 

@@ -112,7 +112,7 @@ def test_another_package_adds_an_item_through_an_entry_point(foreign):
 
 def test_another_package_cannot_take_a_name_that_is_taken(foreign):
     with pytest.raises(
-        UserError, match="split 'random' is registered twice, by .*random.py and by the entry"
+        UserError, match=r"split 'random' is registered twice, by .*random\.py and by the entry"
     ):
         foreign("random").names()
 
