@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framework.base.errors import UserError as UserError
-    from framework.benchmark.benchmark import benchmark as benchmark
+    from framework.commands.tracked import benchmark as benchmark
+    from framework.commands.tracked import optimise as optimise
+    from framework.commands.tracked import tune as tune
     from framework.commands.verbs import audit as audit
     from framework.commands.verbs import models as models
     from framework.commands.verbs import rank as rank
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from framework.registry.parameters import Float as Float
     from framework.registry.parameters import Int as Int
     from framework.runs.saved import SavedRun as SavedRun
-    from framework.search.optimisation import optimise as optimise
-    from framework.search.tuning import tune as tune
 
 _WHERE = {
     "Choice": "framework.registry.parameters",
@@ -47,14 +47,14 @@ _WHERE = {
     "SavedRun": "framework.runs.saved",
     "UserError": "framework.base.errors",
     "audit": "framework.commands.verbs",
-    "benchmark": "framework.benchmark.benchmark",
+    "benchmark": "framework.commands.tracked",
     "models": "framework.commands.verbs",
-    "optimise": "framework.search.optimisation",
+    "optimise": "framework.commands.tracked",
     "rank": "framework.commands.verbs",
     "read_experiment": "framework.config.experiment",
     "read_optimisation": "framework.config.optimisation",
     "run": "framework.commands.verbs",
-    "tune": "framework.search.tuning",
+    "tune": "framework.commands.tracked",
 }
 
 __all__ = sorted(_WHERE)

@@ -126,20 +126,18 @@ FILES = {
         import numpy as np
 
         from framework.contracts.dataset import content_digest
-        from framework.contracts.task import Judged
-        from framework.metrics.ranking import evaluate, ranking_metrics
+        from framework.contracts.task import Judged, Task
+        from framework.metrics.ranking import evaluate
         from framework.registry.metrics import metric_of
 
 
-        class Hardest:
+        class Hardest(Task):
             name = "hardest"
             metrics = ("auroc", "mean_rank_share")
             default_metrics = metrics
-            members = None
-            sources = ()
 
             def __init__(self, share: float = 0.5) -> None:
-                self.share, self.unusable = share, []
+                self.share = share
 
             def items(self, dataset):
                 items = dataset.sortby("element_set")
@@ -150,12 +148,6 @@ FILES = {
                 about = {"noun": "sets", "named_by": "element_set", "summary": f"{n} sets"}
                 items.attrs |= {**about, "digest": content_digest(items)}
                 return items
-
-            def unfit_rows(self, dataset):
-                return []
-
-            def require(self, items, split):
-                pass
 
             def _hits(self, done, index):
                 values = done.items["hardness"].values[index]
@@ -176,12 +168,6 @@ FILES = {
 
             def validate(self, done, most):
                 return dict.fromkeys(self.metrics, float("nan"))
-
-            def figures(self, cell):
-                return {}
-
-            def comparison_figures(self, cube, table):
-                return {}
     ''',
 }
 
@@ -318,15 +304,15 @@ def experiment_with(**changes):
         ("metrics/auroc.py", None, "metric 'auroc' is registered twice: it is built in, and"),
         ("encoders/anion_alone.py", {"class AnionAlone": "class Other"}, "holds no item"),
         ("encoders/anion_alone.py", {"import numpy as np": "import nosuch"}, "line 2: fails on import"),
-        ("encoders/anion_alone.py", {"def fit": "def fitted_by"}, "lacks the method fit of the contract"),
-        ("encoders/anion_alone.py", {"(Encoder)": ""}, "a subclass of Encoder"),
-        ("tasks/hardest.py", {"def require": "def requires"}, "lacks the method require of the contract"),
+        ("encoders/anion_alone.py", {"def fit": "def fitted_by"}, "lacks fit; write what framework.contracts.encoder.Encoder asks for"),
+        ("encoders/anion_alone.py", {"(Encoder)": ""}, "make it a subclass of framework.contracts.encoder.Encoder"),
+        ("tasks/hardest.py", {"def validate": "def judges"}, "lacks validate; write what"),
         (
             "tasks/hardest.py",
-            {"def figures": "def draws", "def judge": "def weigh"},
-            "lacks the methods judge, figures of the contract",
+            {"def items": "def things", "def judge": "def weigh"},
+            "lacks items, judge; write what framework.contracts.task.Task asks for",
         ),
-        ("tasks/hardest.py", {"sources = ()": "pass"}, "a task has the attribute sources"),
+        ("tasks/hardest.py", {'name = "hardest"': "pass"}, "lacks name; write what"),
         ("metrics/mean_rank_share.py", {'name="mean_rank_share"': 'name="other"'}, "call it 'mean_rank_share'"),
         ("metrics/mean_rank_share.py", {"RankingMetric(": "dict("}, "a metric is an object of RankingMetric"),
     ],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from data.candidates.pattern import ANIONS, Pattern
 from data.datasets.element_set_list import element_set_list
 from framework.base.errors import UserError
 from framework.contracts.candidates import CandidateSource
-from framework.contracts.dataset import unusable_rows
+from framework.contracts.dataset import UnusableRow, unusable_rows
+
+_REPORTED = "not a candidate: it is reported already"
 
 
 class Listed(CandidateSource):
@@ -32,14 +35,15 @@ class Listed(CandidateSource):
         self._space = Pattern(pattern, anions=anions)
         listed = element_set_list(path, strict=strict)
         self.rows = [str(text) for text in listed["element_set"].values]
-        self.unusable = unusable_rows(listed)
+        self.unusable: list[UnusableRow] = unusable_rows(listed)
+        self._lines: list[int] = json.loads(listed.attrs["lines"])
 
     def members(self, element_sets: Iterable[str]) -> list[str]:
         """The element sets that follow the pattern, each once, sorted."""
         return self._space.members(element_sets)
 
     def unexplored(self, reported: Sequence[str]) -> list[str]:
-        """The listed sets that are not reported, sorted.
+        """The listed sets that are not reported, sorted; `unusable` then names the others.
 
         They need the pattern's number of elements, not its anions: whoever lists a phosphorus
         cation knows what they ask for.
@@ -55,11 +59,16 @@ class Listed(CandidateSource):
                 f"{size} elements, as {self.pattern} has (first: {shown}); take them out or give "
                 "another pattern"
             )
-        fitting = set(self.rows)
-        left = sorted(fitting - set(reported))
+        known = set(reported)
+        self.unusable += [
+            row
+            for line, text in zip(self._lines, self.rows, strict=True)
+            if text in known and (row := UnusableRow(line, _REPORTED, text)) not in self.unusable
+        ]
+        left = sorted(set(self.rows) - known)
         if not left:
             raise UserError(
-                f"{self.path}: all {len(fitting)} candidates are reported already; "
+                f"{self.path}: all {len(self.rows)} candidates are reported already; "
                 "there is nothing to rank"
             )
         return left

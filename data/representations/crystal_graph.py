@@ -13,7 +13,7 @@ import xarray as xr
 
 from data import neighbours
 from data.cache import cached, digest
-from data.cif import read_cif_files
+from data.cif.files import read_cif_files
 from data.crystals import Crystals
 from data.element_sets import SYMBOLS
 from data.elements import element_table
@@ -60,12 +60,21 @@ class CrystalGraph(Representation):
     ) -> None:
         self.radius, self.nearest, self.basis = radius, nearest, basis
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Crystal structures of all.
+
+        Raises:
+            UserError: there are none.
+        """
+        Crystals.from_dataset(materials)
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         """Learn mean and spread of the features; the neighbours are found already, so that what
         has none is refused before anything is learned.
 
         Raises:
-            UserError: an element has no features, a cell too many sites, a site no neighbour.
+            UserError: an element has no features, a cell too many sites, or the radius is too small.
         """
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
@@ -92,20 +101,20 @@ class CrystalGraph(Representation):
         """The graphs of materials.
 
         Raises:
-            UserError: an element has no features, a cell too many sites, a site no neighbour.
+            UserError: an element has no features, a cell too many sites, or the radius is too small.
         """
         self.require_fitted()
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
-        found = self._neighbours(cells)
+        pairs = self._neighbours(cells)
         table = (_features() - self.mean_) / self.scale_
         return GraphSamples(
             torch.from_numpy(cells.atomic_number),
             torch.from_numpy(cells.offsets),
-            torch.from_numpy(found["site"]),
-            torch.from_numpy(found["neighbour"]),
-            torch.from_numpy(found["distance"]),
-            torch.from_numpy(found["offsets"]),
+            torch.from_numpy(pairs["site"]),
+            torch.from_numpy(pairs["neighbour"]),
+            torch.from_numpy(pairs["distance"]),
+            torch.from_numpy(pairs["offsets"]),
             torch.from_numpy(table.astype(np.float32)),
             torch.linspace(0, self.radius, self.basis),
         )

@@ -13,7 +13,7 @@ import xarray as xr
 
 from data import powder, scattering
 from data.cache import cached, digest
-from data.cif import read_cif_files
+from data.cif.files import read_cif_files
 from data.crystals import Crystals
 from data.vectors import PAIR, VectorSamples
 from framework.base.errors import UserError
@@ -95,6 +95,15 @@ class Diffraction(Representation):
             self.profile,
             self.broadening,
         )
+
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Crystal structures of all.
+
+        Raises:
+            UserError: there are none.
+        """
+        Crystals.from_dataset(materials)
 
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         scattering.require_scattering(Crystals.from_dataset(materials))

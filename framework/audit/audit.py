@@ -303,13 +303,13 @@ def _of_network(
     dead, latents = _dead_relus(encoder, shown["seen"])
     values = {} if dead is None else {"dead_relus": dead}
     evidence: dict[str, np.ndarray] = {}
-    if hasattr(encoder, "decode"):
+    if encoder.decodes:
         values |= _of_reconstruction(encoder, shown, views)
         decoded = encoder.decode(encoder.encode(shown["unseen"][::views])).double().numpy()
         if (right := unseen.same(decoded)) is not None:
             values["decoded_right"] = float(right.mean())
     variance = latents.var(0)
-    if hasattr(encoder, "posterior"):
+    if encoder.has_posterior:
         mean, log_variance = encoder.posterior(shown["unseen"])
         kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).mean(0)
         values["kl"] = float(kl.sum())
@@ -374,7 +374,7 @@ def _dead_relus(encoder: Any, batch: Any) -> tuple[float | None, torch.Tensor]:
     hooks = [m.register_forward_hook(watch) for m in encoder.modules() if isinstance(m, nn.ReLU)]
     try:
         latents = encoder.encode(batch)
-        if hooks and hasattr(encoder, "decode"):
+        if hooks and encoder.decodes:
             encoder.decode(latents)
     finally:
         for hook in hooks:

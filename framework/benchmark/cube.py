@@ -11,7 +11,9 @@ import xarray as xr
 
 from framework.audit.audit import QUANTITIES
 from framework.config.experiment import Experiment
+from framework.contracts.task import Task
 from framework.registry.registry import ENCODERS
+from framework.runs.components import task_of
 from framework.runs.execution import read_cell
 from framework.runs.plan import Run, divided
 
@@ -53,7 +55,7 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
                 [bool(ENCODERS.load(c.name).baseline) for c in experiment.encoders],
             ),
         },
-        attrs=_attributes(experiment, items),
+        attrs=_attributes(experiment, items, task_of(finished[0].settings["task"])),
     )
 
 
@@ -102,7 +104,7 @@ def _kept(first: xr.Dataset) -> dict[str, Any]:
     return {name: first[name] for name in first.attrs["kept"].split()}
 
 
-def _attributes(experiment: Experiment, items: xr.Dataset) -> dict[str, Any]:
+def _attributes(experiment: Experiment, items: xr.Dataset, task: Task) -> dict[str, Any]:
     units = {str(name): of.attrs["units"] for name, of in items.items() if "units" in of.attrs}
     return {
         "experiment": experiment.name,
@@ -110,7 +112,7 @@ def _attributes(experiment: Experiment, items: xr.Dataset) -> dict[str, Any]:
         "task": experiment.task.name,
         "noun": items.attrs["noun"],
         "units": json.dumps(units),
-        "metrics": " ".join(experiment.metrics),
+        "metrics": " ".join(experiment.metrics or task.default_metrics),
         "dataset_digest": items.attrs["dataset_digest"],
         "items_digest": items.attrs["digest"],
     }

@@ -13,8 +13,9 @@ from framework.base.errors import UserError
 from framework.checks import datasets, encoders, metrics, predictors, splits
 from framework.contracts.candidates import CandidateSource
 from framework.contracts.dataset import take
+from framework.contracts.learner import Learner
 from framework.contracts.objective import Objective
-from framework.contracts.predictor import Probe
+from framework.contracts.task import Task
 from framework.metrics.metric import Metric
 from framework.registry.parameters import REQUIRED, parameters
 from framework.runs.components import resolve_task
@@ -41,14 +42,14 @@ def check(
     if isinstance(item, Metric):
         return metrics.check(item)
     if inspect.isclass(item):
-        if issubclass(item, Probe):
+        if issubclass(item, Learner):
             return predictors.check(item)
         if issubclass(item, CandidateSource):
             _require_settings(item, settings, (), where)
             fields = _items(FIELDS, dataset)
             reported = fields["element_set"].values[fields["reported"].values].astype(str)
             return datasets.check_candidates(item, reported.tolist(), settings)
-        if issubclass(item, Objective) or hasattr(item, "judge"):
+        if issubclass(item, Objective | Task):
             raise UserError(
                 f"{where}: '{item.__name__}' is a task or an objective, which have no checks; run "
                 "an experiment with it"

@@ -195,7 +195,7 @@ def benchmark_(
 
     Example: `phasezoo benchmark experiments/phase_field_benchmark.yaml --workers 2`
     """
-    from framework.benchmark.benchmark import benchmark
+    from framework.commands.tracked import benchmark
     from framework.commands.verbs import with_data
     from framework.config.experiment import read_experiment
     from framework.contracts.dataset import refuse_unusable, unusable_rows
@@ -259,12 +259,10 @@ def tune_(
 
     Example: `phasezoo tune experiments/tune_phase_field_vae.yaml --trials 40 --workers 2`
     """
+    from framework.commands.tracked import tune
     from framework.commands.verbs import with_data
     from framework.config.experiment import read_experiment
-    from framework.search.tuning import tune
 
-    if register is not None and not track:
-        raise UserError("--register: a model is registered in MLflow; leave --no-track out")
     experiment = read_experiment(path)
     if data is not None:
         experiment = with_data(experiment, data)
@@ -306,8 +304,8 @@ def optimise_(
 
     Example: `phasezoo optimise experiments/optimise_li_sn_s_cl.yaml --data hull.csv --workers 2`
     """
+    from framework.commands.tracked import optimise
     from framework.config.optimisation import read_optimisation
-    from framework.search.optimisation import optimise
 
     experiment = read_optimisation(path)
     if trials is not None:

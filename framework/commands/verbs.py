@@ -97,7 +97,7 @@ def run(
     Raises:
         UserError: anything in it is unknown or unusable.
     """
-    from framework.benchmark.benchmark import benchmark
+    from framework.commands.tracked import benchmark
     from framework.config.experiment import experiment_from
 
     ENCODERS.require(encoder)
@@ -152,6 +152,7 @@ def rank(
     from framework.config.schema import Component
     from framework.runs import components
     from framework.runs.components import task_of
+    from framework.runs.context import everything_reported, give_context, restore_context
     from framework.runs.execution import ranked
     from framework.runs.plan import items_of
 
@@ -173,6 +174,7 @@ def rank(
         shown = components.represented(settings["representation"], items, _where(items, True))[1]
         components.require_buildable(settings["encoder"], shown, "rank")
         encoder = components.built(settings["encoder"], shown, seed or 0)
+        give_context(encoder, settings, items, everything_reported(items), shown)
         encoder.fit(shown.take(_where(items, True)))
     else:
         saved = _opened(model, Path(runs))
@@ -195,6 +197,7 @@ def rank(
             )
         items = items_of(settings)
         shown, encoder = saved.representation.transform(items), saved.encoder
+        restore_context(saved)
     reported, listed = _where(items, True), _listed(items, contains, exclude)
     scores = encoder.score_samples(shown.take(listed))
     table = ranked(items["element_set"].values[listed], scores)
@@ -224,6 +227,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     from framework.figures.audit import audit_figure
     from framework.figures.canvas import save
     from framework.runs.components import task_of
+    from framework.runs.context import restore_context
     from framework.runs.plan import divided
 
     if run in ENCODERS.names():
@@ -235,6 +239,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     settings = saved.settings
     items, split = divided(settings)
     samples = saved.representation.transform(items)
+    restore_context(saved)
     members = task_of(settings["task"]).members
     found = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
     if out is not None:
@@ -328,9 +333,9 @@ def _saved(run: str, runs: Path) -> SavedRun:
     except UserError:
         if not is_mlflow_id(run):
             raise
-    from framework.tracking import mlflow as tracking
+    from framework.tracking.recorded import recorded
 
-    return SavedRun.open(tracking.recorded(run, runs, "cell").folder)
+    return SavedRun.open(recorded(run, runs, "cell").folder)
 
 
 def _where(items: xr.Dataset, reported: bool) -> np.ndarray:

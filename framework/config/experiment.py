@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import (
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from framework.base.errors import UserError, nearest
+from framework.base.errors import nearest
 from framework.config.published import Published
 from framework.config.schema import (
     Component,
@@ -26,17 +25,14 @@ from framework.config.schema import (
 from framework.config.strict_yaml import write_yaml
 from framework.config.tuning import Tuning
 from framework.registry.metrics import known_metrics
-from framework.registry.parameters import checked
-from framework.registry.registry import TASKS
 
 
 class Experiment(Strict):
     """One experiment: what is compared, on which data, by which task.
 
     Attributes:
+        metrics: that tables show, encoders ranked by the first; the task's own defaults where absent.
         split_seed: draws the same hold-out for every seed; each seed draws its own where absent.
-        metrics: what tables show, the first of which ranks encoders; the task's own choice where
-            absent.
     """
 
     name: Name
@@ -47,25 +43,18 @@ class Experiment(Strict):
     splits: Annotated[list[Component], Field(min_length=1)]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     encoders: Annotated[list[Component], Field(min_length=1)]
-    metrics: Annotated[list[str], Field(min_length=1)]
+    metrics: Annotated[list[str], Field(min_length=1)] | None = None
     validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     split_seed: Seed | None = None
     resamples: Annotated[int, Field(ge=100, le=100_000)] = 1000
     published: Published | None = None
     tuning: Tuning | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _metrics_of_the_task(cls, content: Any) -> Any:
-        if isinstance(content, dict) and "metrics" not in content and "task" in content:
-            return content | {"metrics": _default_metrics(content["task"])}
-        return content
-
     @field_validator("metrics")
     @classmethod
-    def _known_metrics(cls, names: list[str]) -> list[str]:
+    def _known_metrics(cls, names: list[str] | None) -> list[str] | None:
         known = known_metrics()
-        for name in names:
+        for name in names or ():
             if name.rpartition("/")[2] not in known:
                 raise ValueError(f"'{name}' is not a metric; {nearest(name, known)}")
         return names
@@ -76,7 +65,7 @@ class Experiment(Strict):
             "encoders": [e.title for e in self.encoders],
             "splits": [s.title for s in self.splits],
             "seeds": self.seeds,
-            "metrics": self.metrics,
+            "metrics": self.metrics or [],
         }
         require_distinct(named, labelled=("encoders", "splits"))
         return self
@@ -89,17 +78,6 @@ class Experiment(Strict):
         for key in ("splits", "encoders"):
             plain[key] = [component.as_yaml() for component in getattr(self, key)]
         return write_yaml(plain)
-
-
-def _default_metrics(task: Any) -> list[str]:
-    """What a task's tables show where an experiment names no metrics."""
-    try:
-        component = Component.model_validate(task)
-        item = TASKS.load(component.name)
-        settings = checked(item, component.parameters, name=component.name, where="task")
-        return list(item(**settings).default_metrics)
-    except (UserError, ValidationError):
-        return ["auroc"]  # the task itself is refused, with the reason, once it is made
 
 
 def read_experiment(path: str | Path) -> Experiment:

@@ -24,41 +24,19 @@ def require_conforming(kind: str, item: Any, place: str) -> None:
     if kind == "metric":
         _require_metric(item, place)
         return
-    if base := _base(kind):
-        if not (inspect.isclass(item) and issubclass(item, base)):
-            raise UserError(
-                f"{place}: holds {_shown(item)}, and a {kind} is a subclass of {base.__name__} "
-                f"({base.__module__})"
-            )
-        missing = sorted(getattr(item, "__abstractmethods__", ()))
-        contract = f"{base.__name__} ({base.__module__})"
-    else:
+    if (base := _base(kind)) is None:
         if not callable(item):
             raise UserError(f"{place}: holds {_shown(item)}, and a {kind} is a class or a function")
-        verbs = _verbs_of_a_task() if kind == "task" else []
-        missing = [verb for verb in verbs if not callable(getattr(item, verb, None))]
-        contract = "Task (framework.contracts.task)"
+        return
+    contract = f"{base.__module__}.{base.__name__}"
+    if not (inspect.isclass(item) and issubclass(item, base)):
+        raise UserError(f"{place}: holds {_shown(item)}; make it a subclass of {contract}")
+    missing = sorted(getattr(item, "__abstractmethods__", ()))
+    if kind == "task" and not hasattr(item, "name"):
+        missing.append("name")
     if missing:
-        plural = "s" if len(missing) > 1 else ""
         raise UserError(
-            f"{place}: '{item.__name__}' lacks the method{plural} {', '.join(missing)} of the "
-            f"contract {contract}; add {'them' if plural else 'it'}"
-        )
-
-
-def require_attributes(task: Any, place: str) -> None:
-    """Refuse a task, made with its settings, that lacks an attribute of the contract.
-
-    Raises:
-        UserError: it does; all that are missing are named.
-    """
-    from framework.contracts.task import Task
-
-    named = {*Task.__annotations__, *(n for n, v in vars(Task).items() if isinstance(v, property))}
-    if missing := sorted(name for name in named if not hasattr(task, name)):
-        raise UserError(
-            f"{place}: a task has the attribute{'s' * (len(missing) > 1)} {', '.join(missing)} "
-            "(framework.contracts.task); set what is missing"
+            f"{place}: '{item.__name__}' lacks {', '.join(missing)}; write what {contract} asks for"
         )
 
 
@@ -79,20 +57,24 @@ def _require_metric(item: Any, place: str) -> None:
         )
 
 
-def _base(kind: str) -> type[Any] | None:
+def _base(kind: str) -> Any:
     """The class that items of a kind derive from; None where there is none."""
     if kind == "encoder":
         from framework.contracts.encoder import Encoder
 
         return Encoder
     if kind == "predictor":
-        from framework.contracts.predictor import Probe
+        from framework.contracts.learner import Learner
 
-        return Probe
+        return Learner
     if kind == "representation":
         from framework.contracts.representation import Representation
 
         return Representation
+    if kind == "task":
+        from framework.contracts.task import Task
+
+        return Task
     if kind == "candidate source":
         from framework.contracts.candidates import CandidateSource
 
@@ -102,12 +84,6 @@ def _base(kind: str) -> type[Any] | None:
 
         return Objective
     return None
-
-
-def _verbs_of_a_task() -> list[str]:
-    from framework.contracts.task import Task
-
-    return [name for name, v in vars(Task).items() if inspect.isfunction(v) and name[0] != "_"]
 
 
 def _shown(item: Any) -> str:

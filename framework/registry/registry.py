@@ -115,8 +115,8 @@ class Registry:
         """The class, function or object that is registered under a name; only its file is imported.
 
         Raises:
-            UserError: the name is not registered; or, of an item outside of the tree, its file
-                fails on import, holds no item, or holds one that is not of this kind.
+            UserError: the name is not registered; or its file fails on import, holds no item, or
+                holds one that does not fulfil the contract of its kind.
         """
         self.require(name, where)
         if name in self._external:
@@ -126,13 +126,11 @@ class Registry:
             require_conforming(self.kind, item, f"the entry point {point.value}")
             return item
         path, full = self._files()[name], f"{self.package}.{name}"
-        if path.parent == self.folder:
-            return _item_of(importlib.import_module(full), name)
         module = sys.modules.get(full)
-        if module is None or module.__file__ != str(path):
-            sys.modules.pop(full, None)
-            with _import_faults(str(path), str(path)):
-                module = importlib.import_module(full)
+        if path.parent != self.folder and module is not None and module.__file__ != str(path):
+            del sys.modules[full]  # of another folder of extensions
+        with _import_faults(str(path), str(path)):
+            module = importlib.import_module(full)
         item = _item_of(module, name)
         require_conforming(self.kind, item, str(path))
         return item
@@ -156,6 +154,8 @@ def _import_faults(place: str, file: str | None) -> Iterator[None]:
     """
     try:
         yield
+    except UserError:
+        raise
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         line = _line_of(error, file)

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from framework.base.errors import UserError
 from framework.config.schema import Component
 from framework.contracts.encoder import Encoder
-from framework.base.errors import UserError, nearest
-from framework.registry.conformity import require_attributes
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 from framework.contracts.representation import Representation, Samples
-from framework.registry.parameters import checked
 from framework.contracts.task import Task
+from framework.registry.parameters import checked
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 
 GIVEN = ("width", "n_elements")
 """Constructor arguments that the samples supply."""
@@ -42,9 +41,13 @@ def resolve_task(task: Component | dict[str, Any], where: str) -> dict[str, Any]
 
 
 def task_of(settings: dict[str, Any]) -> Task:
-    """The task of resolved settings: name and parameters."""
+    """The task of resolved settings: name and parameters.
+
+    Raises:
+        UserError: its file does not fulfil the contract (`framework.contracts.task.Task`), or the
+            settings make no task.
+    """
     task: Task = TASKS.load(settings["name"])(**settings["parameters"])
-    require_attributes(task, TASKS.where(settings["name"]))
     return task
 
 
@@ -84,10 +87,10 @@ def represented(
     return representation, representation.transform(items)
 
 
-def built(settings: dict[str, Any], samples: Samples, seed: int) -> Encoder:
+def built(settings: dict[str, Any], shown: Samples | Representation, seed: int) -> Encoder:
     """An unfitted encoder from its resolved settings."""
     cls = ENCODERS.load(settings["name"])
-    return construct(cls, settings["parameters"], samples, seed)
+    return construct(cls, settings["parameters"], shown, seed)
 
 
 def construct(
@@ -103,7 +106,7 @@ def construct(
     given = {name: getattr(shown, name) for name in GIVEN if name in arguments}
     own = {name: value for name, value in values.items() if name in arguments}
     encoder = cls(**given, **own)
-    if hasattr(encoder, "settings"):
+    if encoder.settings is not None:
         rest = {name: value for name, value in values.items() if name not in arguments}
         encoder.settings = type(encoder.settings)(**rest)
     encoder.seed = seed
@@ -123,6 +126,41 @@ def require_buildable(
         raise UserError(
             f"{where}: '{settings['name']}' cannot be built with these settings ({reason})"
         ) from None
+
+
+def require_shown(
+    encoder: dict[str, Any], representation: dict[str, Any], items: xr.Dataset, where: str
+) -> None:
+    """Refuse an encoder whose representation cannot show what a task ranks, before anything is
+    computed; the message names those that can, and encoders of them.
+
+    Args:
+        encoder, representation: resolved settings.
+    """
+    try:
+        REPRESENTATIONS.load(representation["name"]).require(items)
+    except UserError as error:
+        fitting = [name for name in REPRESENTATIONS.names() if _shows(name, items)]
+        reads = {
+            name: ENCODERS.entry(name).constants.get("representation") for name in ENCODERS.names()
+        }
+        others = [name for name, of in reads.items() if of in fitting]
+        hint = f"encoders that fit: {', '.join(others) or 'none'}"
+        if "representation" in encoder["parameters"]:
+            hint = f"write 'representation: ...' with one of {', '.join(fitting)}; other {hint}"
+        raise UserError(
+            f"{where}: '{encoder['name']}' reads the representation '{representation['name']}', "
+            f"which cannot show these items: {error}; {hint}"
+        ) from None
+
+
+def _shows(name: str, items: xr.Dataset) -> bool:
+    """Whether a representation can show some items."""
+    try:
+        REPRESENTATIONS.load(name).require(items)
+    except UserError:
+        return False
+    return True
 
 
 def tried(settings: dict[str, Any], items: xr.Dataset) -> Representation:

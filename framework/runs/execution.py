@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from framework.runs.components import built, represented
 from framework.audit.audit import audit
-from framework.contracts.encoder import Encoder
 from framework.base.errors import UserError
-from framework.runs.plan import Run, divided
+from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Samples
 from framework.contracts.split import PARTS, Split
 from framework.contracts.task import Fit, Judged
-from framework.runs.components import task_of
+from framework.runs.components import built, represented, task_of
+from framework.runs.context import give_context
+from framework.runs.plan import RUNS, Run, divided
+from framework.runs.saved import begin
 
 LATENT_CANDIDATES = 3000
 """Unexplored items whose latent vectors a run keeps, for maps and audits."""
@@ -33,11 +34,12 @@ LATENT_CANDIDATES = 3000
 Progress = Callable[[int, int], None]
 
 
-def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
+def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path = RUNS) -> Fit:
     """Fit the encoder of a run on its training part.
 
     Args:
         watching: given the fit that begins, makes what is told of its progress.
+        runs: the folder of results, for a run that begins with a finished one.
     """
     settings = run.settings
     items, split = divided(settings)
@@ -45,6 +47,9 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     started = time.perf_counter()
     representation, samples = represented(settings["representation"], items, split.train)
     encoder = built(settings["encoder"], samples, run.seed)
+    if beginning := settings["encoder"]["parameters"].get("pretrained"):
+        begin(encoder, beginning, runs)
+    give_context(encoder, settings, items, split, samples)
     begun = Fit(items, split, task, representation, samples, encoder, 0.0)
     if watching is not None:
         encoder.progress = watching(begun)
@@ -52,15 +57,22 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     return replace(begun, seconds=time.perf_counter() - started)
 
 
-def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
-    """Fit, score and evaluate one run; its folder appears when all of it is written."""
+def execute(
+    run: Run, runs: Path, progress: Progress | None = None, finished: Path | None = None
+) -> Path:
+    """Fit, score and evaluate one run; its folder appears when all of it is written.
+
+    Args:
+        runs: the folder of results.
+        finished: where the run is found that this one begins with, if it is elsewhere.
+    """
     from framework.figures import latent as latent_plots
     from framework.figures.audit import audit_figure
     from framework.figures.canvas import save, save_all
     from framework.figures.run import run_figures
 
     settings = run.settings
-    done = fit(run, None if progress is None else lambda _: progress)
+    done = fit(run, None if progress is None else lambda _: progress, finished or runs)
     items, split, encoder, representation = (
         done.items,
         done.split,

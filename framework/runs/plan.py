@@ -19,23 +19,34 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from framework.runs.components import read_by, require_buildable, resolve_task, resolved, tried
-from framework.config.schema import Component
-from framework.config.experiment import Experiment
 from framework.base.digest import digest
-from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.base.errors import UserError, nearest, placed
+from framework.config.experiment import Experiment
+from framework.config.schema import Component
+from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
+from framework.contracts.representation import Representation
+from framework.contracts.split import Split, divide
+from framework.contracts.task import Task
 from framework.registry.metrics import metric_of, registered
 from framework.registry.parameters import parameters
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
-from framework.contracts.representation import Representation
-from framework.runs.saved import same_training
 from framework.registry.source_code import code_digest
-from framework.contracts.split import Split, divide
-from framework.contracts.task import Task
-from framework.runs.components import task_of
+from framework.runs.components import (
+    built,
+    read_by,
+    require_buildable,
+    require_shown,
+    resolve_task,
+    resolved,
+    task_of,
+    tried,
+)
+from framework.runs.saved import begin, same_training
 
 ENGINE = Path(__file__).with_name("execution.py")
+
+RUNS = Path("runs")
+"""The folder of results where none is named."""
 
 Stamps = tuple[tuple[str, int, int], ...]
 """Name, time of writing and size of files."""
@@ -68,11 +79,12 @@ class Run:
         return (self.folder(runs) / "cell.nc").exists()
 
 
-def plan(experiment: Experiment, where: str = "") -> list[Run]:
+def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run]:
     """All runs of an experiment, checked before anything is computed.
 
     Args:
         where: the file that messages name.
+        runs: the folder of results, in which finished runs are found that others begin with.
 
     Raises:
         UserError: an unknown name or setting, unreadable data, or a split without hold-out.
@@ -95,9 +107,13 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
         shown = Component(name=name, parameters=settings)
         representation = resolved(REPRESENTATIONS, shown, f"{prefix}representations.{name}")
         if name not in fitted:
+            require_shown(encoder, representation, items, place)
             with placed(f"{prefix}representations.{name}"):
                 fitted[name] = tried(representation, items)
         require_buildable(encoder, fitted[name], place)
+        if run := encoder["parameters"].get("pretrained"):
+            with placed(f"{place}.pretrained"):
+                begin(built(encoder, fitted[name], seed=0), run, runs)
         encoders.append((place, component.title, encoder, representation))
     for name in experiment.representations:
         REPRESENTATIONS.require(name, f"{prefix}representations")
@@ -129,9 +145,11 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
                 label = f"{component.title}/{fold}" if fold else component.title
                 for encoder_place, title, encoder, representation in encoders:
                     own: dict[str, Any] = {"encoder": encoder, "representation": representation}
-                    if begin := encoder["parameters"].get("pretrained"):
+                    if run := encoder["parameters"].get("pretrained"):
                         with placed(f"{encoder_place}.pretrained"):
-                            own["pretrained"] = same_training(begin, {**common, **own})
+                            own["pretrained"] = same_training(run, {**common, **own}, runs)
+                    if ENCODERS.load(encoder["name"]).uses_context:
+                        own["context"] = items.attrs["dataset_digest"]
                     own["code"] = code_of({**common, **own})
                     if files := _files(split, representation):
                         own["files"] = files
@@ -181,12 +199,18 @@ def _prepared_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     unfit = task_.unfit_rows(data)
     if component["parameters"].get("strict"):
         refuse_unusable(unfit, component["parameters"].get("path", component["name"]))
-    unusable = unusable_rows(data) + unfit + task_.unusable
+    unusable = [*unusable_rows(data), *unfit, *task_.unusable]
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
+        "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
         "unusable_rows": as_json(unusable),
     }
     return items
+
+
+def _about(data: xr.Dataset) -> dict[str, str]:
+    keys = ("name", "title", "source", "licence", "citation")
+    return {key: str(data.attrs[key]) for key in keys}
 
 
 def _folds(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarray]:
@@ -218,8 +242,8 @@ def fields_of(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.n
 
 def _measuring(experiment: Experiment, where: str) -> Component:
     """The task, told which registered metrics the experiment asks for."""
-    objectives = experiment.tuning.objectives if experiment.tuning else []
-    names = registered([*experiment.metrics, *objectives])
+    objectives = (experiment.tuning and experiment.tuning.objectives) or ()
+    names = registered([*(experiment.metrics or ()), *objectives])
     task = experiment.task
     if not names or "extra_metrics" not in parameters(TASKS.load(task.name, where)):
         return task
@@ -230,10 +254,10 @@ def _measuring(experiment: Experiment, where: str) -> Component:
 
 def _require_measured(experiment: Experiment, task: Task) -> None:
     """Refuse metrics and objectives that the task does not measure, or whose file has a fault."""
-    tuning = experiment.tuning.objectives if experiment.tuning else []
+    tuning = experiment.tuning and experiment.tuning.objectives
     named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
     for key, names in named.items():
-        for name in names:
+        for name in names or ():
             if name not in (*task.metrics, "seconds_fit") or (key, name) == (
                 "metrics",
                 "seconds_fit",

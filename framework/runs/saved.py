@@ -13,13 +13,13 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
-from framework.runs.components import GIVEN, construct, resolve_task, resolved
-from framework.config.schema import Component
 from framework.base.digest import digest
+from framework.base.errors import UserError, nearest, placed, read_text
+from framework.config.schema import Component
 from framework.contracts.encoder import Encoder
-from framework.base.errors import UserError, nearest, read_text
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.contracts.representation import Representation
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
+from framework.runs.components import GIVEN, construct, resolve_task, resolved
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,20 @@ class SavedRun:
         return self.score_items(self.representation.parse(texts))
 
 
-def same_training(run: str, settings: dict[str, Any]) -> str:
+def same_training(run: str, settings: dict[str, Any], runs: Path) -> str:
     """The digest of a finished run's settings, if another run may begin with what it has learned:
     its training part is the same, so that it has not seen the other's hold-out.
 
     Args:
-        run: its folder, or its digest (or the beginning of that) in the folder `runs`.
+        run: its folder, or its digest (or the beginning of that) in the folder of results.
         settings: of the run that begins with it.
+        runs: the folder of results.
 
     Raises:
         UserError: there is no such run, or it has learned from other materials or in another
             representation; what differs is named.
     """
-    folder = find_run(run, Path("runs"))
+    folder = find_run(run, runs)
     own = read_settings(folder / "run.json")
     for key in ("representation", "dataset", "items", "split", "validation_fraction"):
         if own[key] != (wanted := json.loads(json.dumps(settings[key]))):
@@ -85,6 +86,17 @@ def same_training(run: str, settings: dict[str, Any]) -> str:
                 "materials otherwise; take a run that shares it, and give both one split_seed"
             )
     return digest(own)
+
+
+def begin(encoder: Encoder, run: str, runs: Path) -> None:
+    """Let an encoder begin with what a finished run has learned.
+
+    Raises:
+        UserError: there is no such run, or the encoder cannot begin with it.
+    """
+    folder = find_run(run, runs)
+    with placed(str(folder)):
+        encoder.begin_with(SavedRun.open(folder).encoder)
 
 
 def _brief(value: Any) -> str:

@@ -17,7 +17,8 @@ from data.representations.composition import atomic_fractions
 from framework.base.errors import UserError
 from framework.registry.registry import OBJECTIVES
 from tests.conftest import phasezoo, write_yaml
-from zoo.composition_constraints import CompositionConstraints, imbalance
+from zoo.charge_balance import imbalance
+from zoo.composition_constraints import CompositionConstraints
 from zoo.latent_space import LatentSpace
 
 LATENT = OBJECTIVES.load("latent")
@@ -143,7 +144,8 @@ class TestConstraints:
             ("Li6PS5Cl", 0),
             ("NaCl2", 1 / 3),
             ("Na3Cl", 1 / 2),
-            ("Fe3O4", 1 / 7),  # three Fe(III), one charge too many: states are not mixed
+            ("Fe3O4", 0),  # one Fe(II), two Fe(III)
+            ("Al3O4", 1 / 7),  # three Al(III), one charge too many
         ],
     )
     def test_charges_counted_by_hand(self, formula, charge):
@@ -225,7 +227,7 @@ class TestRefused:
             ({"encoder": "composition_vea"}, "did you mean 'composition_vae'"),
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
             ({"probe": "rigde"}, "did you mean 'ridge'"),
-            ({"probe": "gradient_boosting_classifier"}, "is no predictor, as is needed here"),
+            ({"probe": "gradient_boosting_classifier"}, "is not a predictor, which is needed here"),
             ({"run": "abcdef"}, "'abcdef' is no finished run"),
         ],
     )

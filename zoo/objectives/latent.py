@@ -128,7 +128,7 @@ class Latent(Objective):
                     seed=seed,
                 )
         space = self.latent_space
-        if not hasattr(space.encoder, "decode"):
+        if not space.encoder.decodes:
             raise UserError(
                 f"encoder: {type(space.encoder).__name__} decodes nothing, and proposals are "
                 "decoded; take composition_vae or concatenated_vae"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -12,9 +11,11 @@ import xarray as xr
 
 from framework.base.errors import UserError
 from framework.config.schema import component_from
+from framework.contracts.context import Context, context_of
 from framework.contracts.dataset import UnusableRow, content_digest
+from framework.contracts.representation import Samples
 from framework.contracts.split import Split
-from framework.contracts.task import Fit, Judged
+from framework.contracts.task import Fit, Judged, Task
 from framework.metrics.evaluation import Evaluation
 from framework.metrics.ranking import RANKING, evaluate, ranking_metrics
 from framework.metrics.ranks import RankingMetric
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Plausibility:
+class Plausibility(Task):
     """One-class ranking: held-out reported fields (hits) among all unexplored ones.
 
     Unexplored fields are unlabelled, not negative: some are stable and merely not made yet.
@@ -61,11 +62,8 @@ class Plausibility:
         item = CANDIDATES.load(source.name, where)
         self.space = item(**checked(item, source.parameters, name=source.name, where=where))
         self.members = self.space.members
-        self.unusable: list[UnusableRow] = list(self.space.unusable)
-        self.sources: tuple[Path, ...] = (
-            CANDIDATES.source(source.name),
-            *(METRICS.source(each) for each in extra_metrics),
-        )
+        self.unusable = self.space.unusable
+        self.sources = (CANDIDATES.source(source.name), *map(METRICS.source, extra_metrics))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -117,8 +115,12 @@ class Plausibility:
             if str(text) not in fitting
         ]
 
-    def require(self, items: xr.Dataset, split: Split) -> None:
-        """Every split that has a hold-out can be judged."""
+    def context(
+        self, dataset: xr.Dataset, items: xr.Dataset, split: Split, samples: Samples
+    ) -> Context:
+        sets = dataset["element_set"].values.astype(str)
+        names = np.unique(sets)
+        return context_of(items, split, samples, names, _first_entry(dataset, sets, names))
 
     def judge(self, done: Fit, resamples: int) -> Judged:
         started = time.perf_counter()
@@ -178,6 +180,6 @@ def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np
         position = {name: i for i, name in enumerate(names)}
         where = np.array([position.get(text, -1) for text in sets])
         entries = dataset[variable].values.astype(float)
-        found = (where >= 0) & np.isfinite(entries)
-        np.minimum.at(first, where[found], entries[found])
+        known = (where >= 0) & np.isfinite(entries)
+        np.minimum.at(first, where[known], entries[known])
     return np.where(np.isfinite(first), first, np.nan)
