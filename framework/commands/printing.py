@@ -96,7 +96,7 @@ def print_published(rows: Any) -> None:
 
 
 def print_leaderboard(outcome: Outcome) -> None:
-    from framework.benchmark.leaderboard import against, cell, leaderboard
+    from framework.benchmark.leaderboard import FOOTNOTE, against, cell, leaderboard
 
     cube = outcome.results
     assert cube is not None
@@ -112,6 +112,7 @@ def print_leaderboard(outcome: Outcome) -> None:
         random = [f"{rows[f'{metric}_random'].iloc[0]:.3f}" for metric in metrics]
         table.add_row("random order", *random, style="dim")
         print_table(table)
+    typer.echo(f"{FOOTNOTE}\n")
 
 
 def print_tuned(tuned: Tuned) -> None:

@@ -24,7 +24,7 @@ from framework.config.schema import (
 )
 from framework.config.strict_yaml import write_yaml
 from framework.config.tuning import Tuning
-from framework.metrics.names import known_metrics
+from framework.registry.metrics import known_metrics
 
 
 class Experiment(Strict):

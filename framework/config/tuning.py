@@ -12,7 +12,7 @@ from pydantic import (
 
 from framework.base.errors import nearest
 from framework.config.schema import Strict
-from framework.metrics.names import known_metrics
+from framework.registry.metrics import known_metrics
 
 
 class Tuning(Strict):

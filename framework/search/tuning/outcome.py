@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from framework.base.errors import UserError
 from framework.base.files import whole
 from framework.benchmark.benchmark import Outcome
-from framework.benchmark.leaderboard import difference, leaderboard, to_markdown
+from framework.benchmark.leaderboard import against, difference, leaderboard, to_markdown
 from framework.config.schema import Component
 from framework.search.study.trials import ended
 from framework.search.tuning.plan import TuningPlan
@@ -65,11 +65,7 @@ class Tuned:
 
     def gains(self) -> dict[str, str]:
         """The differences in words."""
-        return {
-            name: "{difference:+.3f} [{difference_low:+.3f}, {difference_high:+.3f}], "
-            "{verdict}".format(**row)
-            for name, row in self.differences().items()
-        }
+        return {name: ", ".join(against(row)) for name, row in self.differences().items()}
 
     def timing(self) -> str:
         """What of this tuning depends on how fast trials ran, in a sentence; "" where nothing."""

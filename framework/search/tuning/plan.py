@@ -14,7 +14,7 @@ from framework.base.errors import UserError, nearest, placed
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
 from framework.config.tuning import Tuning
-from framework.metrics.names import higher_is_better
+from framework.registry.metrics import higher_is_better
 from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved, task_of
 from framework.runs.plan import Run, divided
