@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from framework.base.errors import UserError
+from framework.base.interruption import Interrupted, interruptible
 from framework.commands.printing import (
     describe_data,
     describe_model,
@@ -47,6 +48,13 @@ app.add_typer(data_app, name="data")
 
 ExperimentArgument = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
 WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="Processes.")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler: work on its workers, which see the same folders.",
+        show_default="this machine",
+    ),
+]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of all results.")]
 DataOption = Annotated[
     str, typer.Option("--data", help="A registered data set, or a file of yours.")
@@ -187,6 +195,7 @@ def benchmark_(
     path: ExperimentArgument,
     data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     strict: StrictOption = False,
     track: TrackOption = True,
     runs: RunsOption = Path("runs"),
@@ -211,6 +220,7 @@ def benchmark_(
         experiment,
         runs,
         workers=workers,
+        scheduler=scheduler,
         track=track,
         progress=sys.stderr.isatty(),
         where=str(path),
@@ -236,6 +246,7 @@ def tune_(
         int | None, typer.Option(min=1, help="Finished trials in total.", show_default="40")
     ] = None,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -272,6 +283,7 @@ def tune_(
         encoder=encoder,
         trials=trials,
         workers=workers,
+        scheduler=scheduler,
         storage=storage,
         timeout=timeout,
         track=track,
@@ -292,6 +304,7 @@ def optimise_(
         typer.Option(min=1, max=10_000, help="Evaluations of each search.", show_default="100"),
     ] = None,
     workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
     data: Annotated[
         str | None, typer.Option("--data", help="File or data set that the objectives read.")
     ] = None,
@@ -315,6 +328,7 @@ def optimise_(
         runs,
         data=data,
         workers=workers,
+        scheduler=scheduler,
         track=track,
         progress=sys.stderr.isatty(),
         where=str(path),
@@ -472,15 +486,17 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 gets escapes
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with interruptible():
+            app()
     except UserError as error:
         typer.echo(f"phasezoo: {_printable(str(error))}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except Interrupted as end:
         typer.echo(
-            "phasezoo: interrupted; finished runs are kept, the same command goes on", err=True
+            "phasezoo: interrupted; finished runs are kept. Run the same command to continue.",
+            err=True,
         )
-        sys.exit(130)
+        sys.exit(end.code)
 
 
 def _printable(text: str) -> str:

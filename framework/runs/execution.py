@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import xarray as xr
 
 from framework.audit.audit import audit
 from framework.base.errors import UserError
+from framework.base.threads import single_threaded
+from framework.base.versions import versions
 from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Samples
 from framework.contracts.split import PARTS, Split
@@ -34,6 +37,7 @@ LATENT_CANDIDATES = 3000
 Progress = Callable[[int, int], None]
 
 
+@single_threaded()
 def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path = RUNS) -> Fit:
     """Fit the encoder of a run on its training part.
 
@@ -57,6 +61,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path 
     return replace(begun, seconds=time.perf_counter() - started)
 
 
+@single_threaded()
 def execute(
     run: Run, runs: Path, progress: Progress | None = None, finished: Path | None = None
 ) -> Path:
@@ -91,10 +96,7 @@ def execute(
     cell.attrs["versions"] = json.dumps(versions())
 
     folder = run.folder(runs)
-    scratch = folder.with_name(f".{run.digest}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
+    with _scratch(run, runs) as scratch:
         encoder.save(scratch / encoder.checkpoint)
         representation.save(scratch / representation.checkpoint)
         (scratch / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
@@ -110,9 +112,29 @@ def execute(
         if folder.exists():  # left by an older version of this file, without cell.nc
             shutil.rmtree(folder)
         scratch.replace(folder)
+    return folder
+
+
+@contextmanager
+def _scratch(run: Run, runs: Path) -> Iterator[Path]:
+    """A hidden folder, named after this process, in which the results of a run are gathered."""
+    remove_abandoned(runs)
+    name = f".{run.digest}.{socket.gethostname()}.{os.getpid()}"
+    scratch = run.folder(runs).with_name(name)
+    shutil.rmtree(scratch, ignore_errors=True)  # of a dead process with this one's number
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return folder
+
+
+def remove_abandoned(runs: Path) -> None:
+    """Delete what killed processes of this machine left of runs that they had not finished."""
+    for scratch in (runs / "cells").glob(f".*.{socket.gethostname()}.*"):
+        pid = scratch.name.rpartition(".")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_cell(folder: Path) -> xr.Dataset:
@@ -129,16 +151,6 @@ def read_cell(folder: Path) -> xr.Dataset:
             f"{folder / 'cell.nc'}: cannot be read ({error}); delete the folder {folder} and run "
             "the benchmark again"
         ) from None
-
-
-def versions() -> dict[str, str]:
-    """What else decides numbers to the last bit: the interpreter, the libraries, the processor."""
-    names = ("phasezoo", "numpy", "scipy", "scikit-learn", "torch", "pytorch-lightning", "xarray")
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in names},
-    }
 
 
 def ranked(names: np.ndarray, scores: np.ndarray) -> Any:

@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from framework.config.experiment import experiment_from
+from framework.execution.here import Here
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.study.work import work
@@ -53,7 +54,7 @@ def test_a_trial_costs_little_more_than_with_optuna_alone(tmp_path, sampler, cap
     def through_framework():
         plan = planned(next(folders), sampler=sampler, trials=TRIALS)
         study = open_study(plan)
-        work_through(plan, height, study, workers=1)
+        work_through(plan, height, study, Here())
         assert len(ended(study)) == TRIALS
 
     def optuna_alone():

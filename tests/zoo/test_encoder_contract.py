@@ -9,6 +9,7 @@ from framework.base.errors import UserError
 from framework.checks import encoders as contract
 from framework.commands.verbs import DATASET
 from framework.config.experiment import experiment_from
+from framework.execution.here import Here
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS, Registry, load_file
 from framework.runs.components import GIVEN
@@ -57,7 +58,7 @@ def test_every_registered_encoder_of_fields_tunes(name, desk):
         return
     search = plan_tuning(wanted, desk / "runs")
     study = open_study(search.study)
-    work_through(search.study, FitTrial(search), study, workers=1)
+    work_through(search.study, FitTrial(search), study, Here())
     trials = [trial for _, trial in ended(study)]
     assert len(trials) == 3
     assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}

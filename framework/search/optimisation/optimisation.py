@@ -7,16 +7,12 @@ the same candidates of a pool; so their differences are paired.
 
 from __future__ import annotations
 
-import multiprocessing
-import queue
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -26,7 +22,8 @@ from framework.base.progress import new_bars
 from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective
 from framework.contracts.tracker import NOT_TRACKED, Tracker
-from framework.execution.start import context
+from framework.execution.choice import executor_for
+from framework.execution.executor import Executor, Progress
 from framework.search.optimisation import records
 from framework.search.optimisation.evaluations import Evaluation, collect, evaluated
 from framework.search.optimisation.outcome import Optimised, file_name, write
@@ -42,6 +39,7 @@ def optimise(
     *,
     data: str | Path | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     tracker: Tracker = NOT_TRACKED,
     progress: bool = True,
     where: str = "",
@@ -52,6 +50,7 @@ def optimise(
         runs: the folder of all results.
         data: a file or a data set, in place of what the objectives name.
         workers: processes; results do not depend on their number.
+        scheduler: address of a Dask scheduler, whose workers search in their place.
         tracker: told of every search when it ends.
         progress: show a bar on standard error.
         where: the file that messages name.
@@ -77,7 +76,8 @@ def optimise(
                 own = partial(collect, replace(planned, searches=[search]))
                 tracked.ended(records.search_of(planned, search, trials, own))
 
-        computed = _work_through(planned, workers, progress, tell)
+        executor = executor_for(workers, scheduler, runs, len(planned.searches))
+        computed = _work_through(planned, executor, runs, progress, tell)
         done = Optimised(planned, *collect(planned), computed)
         with alone(planned.folder):
             if not is_written(done.results, planned.folder):
@@ -103,46 +103,68 @@ def save_figures(done: Optimised) -> list[Path]:
 
 
 def _work_through(
-    planned: OptimisationPlan, workers: int, progress: bool, tell: Callable[[Search], None]
+    planned: OptimisationPlan,
+    executor: Executor,
+    runs: Path,
+    progress: bool,
+    tell: Callable[[Search], None],
 ) -> int:
     """Make what is missing of all searches; how many evaluations that were.
 
     Args:
         tell: called with every search when it has ended, those that need no more first.
+
+    Raises:
+        UserError: searches could not go on, or their process died, and the others have ended;
+            finished evaluations are kept.
     """
-    stood = [len(evaluated(search)) for search in planned.searches]
-    missing = [s.study.slots - n for s, n in zip(planned.searches, stood, strict=True)]
-    left = [search for search, n in zip(planned.searches, missing, strict=True) if n]
-    for search, n in zip(planned.searches, missing, strict=True):
-        if not n:
+    reused = {search.study.name: len(evaluated(search)) for search in planned.searches}
+    left = [search for search in planned.searches if reused[search.study.name] < search.study.slots]
+    made = dict.fromkeys(reused, 0)
+    for search in planned.searches:
+        if search not in left:
             tell(search)
+    causes = []
     with new_bars(progress) as bars:
-        total = sum(stood) + sum(missing)
-        bar = bars.add_task("evaluations", total=total, completed=sum(stood))
-        compute = _side_by_side if workers > 1 and len(left) > 1 else _one_by_one
-        for search in compute(planned, left, workers, lambda n: bars.advance(bar, n)):
-            tell(search)
-    return sum(missing)
+        total = sum(search.study.slots for search in planned.searches)
+        bar = bars.add_task("evaluations", total=total, completed=sum(reused.values()))
+
+        def report(search: Search, done: int, _: int) -> None:
+            made[search.study.name] = done
+            bars.update(bar, completed=sum(reused.values()) + sum(made.values()))
+
+        with closing(executor.run(_Searching(planned.objectives), left, report)) as ending:
+            for search, outcome in ending:
+                if outcome.failure is not None:
+                    name = search.study.name
+                    at = runs / "failures" / f"{name.replace('/', ' ')}.txt"
+                    causes.append(f"{name}: {outcome.failure.kept(at)}")
+                tell(search)
+    if causes:
+        raise UserError(
+            f"{len(causes)} of {len(left)} searches failed:\n  " + "\n  ".join(causes) + "\n"
+            "finished evaluations are kept. Run the same command to continue."
+        )
+    return total - sum(reused.values())
 
 
-Advance = Callable[[int], None]
-"""Told how many evaluations have been made."""
+@dataclass(frozen=True)
+class _Searching:
+    """What is done with a search, wherever that is: what is missing of it. Only one process works
+    on it at a time: its trials follow one from the other."""
 
+    objectives: Mapping[str, Objective]
 
-def _one_by_one(
-    planned: OptimisationPlan, left: list[Search], _: int, advance: Advance
-) -> Iterator[Search]:
-    for search in left:
-        _search(search, planned.objectives[search.objective], advance)
-        yield search
-
-
-def _search(search: Search, objective: Objective, advance: Advance) -> None:
-    """Make what is missing of one search. Only one process works on it at a time: its trials
-    follow one from the other."""
-    search.folder.mkdir(parents=True, exist_ok=True)
-    with alone(search.folder), _one_thread(search.sampler):
-        work(search.study, Evaluation(objective), after=lambda *_: advance(1))
+    def __call__(self, search: Search, progress: Progress) -> None:
+        made = itertools.count(1)
+        objective = Evaluation(self.objectives[search.objective])
+        search.folder.mkdir(parents=True, exist_ok=True)
+        with alone(search.folder), _one_thread(search.sampler):
+            work(
+                search.study,
+                objective,
+                after=lambda *_: progress(next(made), search.study.slots),
+            )
 
 
 @contextmanager
@@ -156,49 +178,3 @@ def _one_thread(sampler: str) -> Iterator[None]:
 
             stack.enter_context(one_thread())
         yield
-
-
-_made: Any = None
-
-
-def _join(made: Any) -> None:
-    global _made
-    _made = made
-
-
-def _worker(search: Search, objective: Objective) -> None:
-    if (command := multiprocessing.parent_process()) is None or command.is_alive():
-        _search(search, objective, _made.put)
-
-
-def _side_by_side(
-    planned: OptimisationPlan, left: list[Search], workers: int, advance: Advance
-) -> Iterator[Search]:
-    """OptimisationPlan side by side, each by one process; yields what ends.
-
-    Raises:
-        UserError: a search could not go on, or a process died; finished evaluations stand.
-    """
-    start = context()
-    made = start.Queue()
-    pool = ProcessPoolExecutor(min(workers, len(left)), start, _join, (made,))
-    try:
-        futures = {
-            pool.submit(_worker, one, planned.objectives[one.objective]): one for one in left
-        }
-        open_ = set(futures)
-        while open_:
-            done, open_ = wait(open_, timeout=0.1, return_when=FIRST_COMPLETED)
-            with suppress(queue.Empty):
-                while True:
-                    advance(made.get_nowait())
-            for future in done:
-                future.result()
-                yield futures[future]
-    except BrokenProcessPool:
-        raise UserError(
-            "a worker process died (killed, or out of memory); finished evaluations stand, the "
-            "same command goes on"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

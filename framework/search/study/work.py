@@ -22,13 +22,14 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from framework.base.errors import UserError
+from framework.base.processes import is_this
 from framework.search.study.optuna_internals import (
     ask,
     create_running_trial,
     mark_failed,
     trial_id,
 )
-from framework.search.study.ownership import HEARTBEAT, is_me, lives, owner
+from framework.search.study.ownership import HEARTBEAT, lives, owner
 from framework.search.study.plan import StudyPlan
 from framework.search.study.storage import usable
 from framework.search.study.study import open_study
@@ -163,6 +164,6 @@ class _Alive:
 
 def _stale(trial: FrozenTrial) -> bool:
     worker = trial.user_attrs.get("owner")
-    if worker is None or is_me(worker):  # left by a storage that failed in the middle
+    if worker is None or is_this(worker):  # left by a storage that failed in the middle
         return True
     return not lives(worker, trial.user_attrs.get("seen", 0))

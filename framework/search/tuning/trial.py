@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 from optuna.trial import Trial
 
+from framework.base.threads import single_threaded
 from framework.contracts.task import Fit
 from framework.runs.execution import Progress, fit
 from framework.runs.plan import RUNS, Run
@@ -22,6 +23,7 @@ GLANCED_AT = 4_000
 """The first of these, for the intermediate values that pruning looks at."""
 
 
+@single_threaded()
 def values_of(
     run: Run, watch: Callable[[Fit], Progress] | None = None, runs: Path = RUNS
 ) -> dict[str, float]:

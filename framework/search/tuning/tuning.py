@@ -17,6 +17,7 @@ from framework.benchmark.benchmark import benchmark
 from framework.config.experiment import Experiment
 from framework.config.strict_yaml import write_yaml
 from framework.contracts.tracker import NOT_TRACKED, Summary, Tracker, Winner
+from framework.execution.choice import executor_for
 from framework.search.study.locks import alone
 from framework.search.study.storage import usable
 from framework.search.study.study import open_study
@@ -35,6 +36,7 @@ def tune(
     encoder: str | None = None,
     trials: int | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
     storage: str | None = None,
     timeout: float | None = None,
     tracker: Tracker = NOT_TRACKED,
@@ -51,6 +53,7 @@ def tune(
         encoder: name or label of the encoder to tune, in place of the experiment's choice.
         trials: finished trials in total, in place of the experiment's number.
         workers: processes; several machines may work on one storage.
+        scheduler: address of a Dask scheduler, whose workers try settings in their place.
         storage: an SQLAlchemy URL (``sqlite:///study.db``, ``postgresql://...``); a journal in
             the folder of results where none is given.
         timeout: seconds after which no new trial is begun; the same call continues later.
@@ -73,6 +76,7 @@ def tune(
     plan = plan_tuning(
         experiment, runs, encoder=encoder, trials=trials, storage=storage, where=where
     )
+    executor = executor_for(workers, scheduler, runs)
     require_writable(plan.folder)
     tracker.require()
     with usable(plan.study.storage):
@@ -85,13 +89,13 @@ def tune(
                 plan.study,
                 FitTrial(plan),
                 study,
-                workers=workers,
+                executor,
                 deadline=deadline,
                 look=reports.tell_mine,
                 progress=progress,
             )
         with alone(plan.folder):  # of several commands the first scores, the others reuse it
-            tuned = _conclude(plan, study, runs, reports, workers, progress, where)
+            tuned = _conclude(plan, study, runs, reports, workers, scheduler, progress, where)
     tuned.tracked = tracked.key
     return tuned
 
@@ -102,6 +106,7 @@ def _conclude(
     runs: Path,
     reports: records.Trials,
     workers: int,
+    scheduler: str | None,
     progress: bool,
     where: str,
 ) -> Tuned:
@@ -120,6 +125,7 @@ def _conclude(
             hold_out_benchmark(plan, tuned.best),
             runs,
             workers=workers,
+            scheduler=scheduler,
             tracker=reports.tracked.below(),
             progress=progress,
             where=where,

@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial
 
 from framework.base.databases import with_driver
 from framework.config.experiment import read_experiment
+from framework.execution.processes import Processes
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended, given_up
 from framework.search.study.work import work
@@ -199,7 +200,7 @@ def test_processes_that_find_a_database_without_tables_make_them_once(
 def test_one_of_four_workers_is_killed_and_the_others_go_on(server: Server, tmp_path: Path) -> None:
     plan = planned(tmp_path, storage=server.create("killed"), trials=12)
     study = open_study(plan)
-    work_through(plan, DiesOnce(tmp_path, 4), study, workers=4)
+    work_through(plan, DiesOnce(tmp_path, 4), study, Processes(4))
     assert [place for place, *_ in sequence(plan)] == list(range(12))
     lost = [t.user_attrs["owner"]["pid"] for t in study.trials if given_up(t) and t.params]
     workers = Counter(trial.user_attrs["owner"]["pid"] for _, trial in ended(study))

@@ -12,7 +12,10 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from framework.base.errors import UserError
-from framework.search.study.ownership import STALE, is_me, is_mine, lives, owner
+from framework.base.processes import is_this
+from framework.execution.here import Here
+from framework.execution.processes import Processes
+from framework.search.study.ownership import STALE, is_mine, lives, owner
 from framework.search.study.storage import usable
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended, given_up, n_free, slots, snapshot
@@ -157,7 +160,7 @@ class TestWhoWorksOnWhat:
     def test_a_process_number_used_again_is_not_the_old_process(self, tmp_path):
         assert lives(owner(), 0)
         assert not lives({**owner(), "started": owner()["started"] - 60}, 0)
-        assert not is_me({**owner(), "started": owner()["started"] - 60})
+        assert not is_this({**owner(), "started": owner()["started"] - 60})
         assert not lives({**owner(), "started": None}, time.time())
         assert not lives({**owner(), "pid": 2**22 + 1}, time.time())
 
@@ -250,7 +253,7 @@ class TestWorkers:
             plan,
             DiesOnce(tmp_path, 4),
             study,
-            workers=4,
+            Processes(4),
             look=lambda s: looks.append(len(ended(s))),
         )
         assert [place for place, *_ in sequence(plan)] == list(range(12))
@@ -262,7 +265,7 @@ class TestWorkers:
         holder = dict(ended(study))[lost[0]]
         assert holder.user_attrs["owner"]["pid"] != lost[1]
         workers = Counter(trial.user_attrs["owner"]["pid"] for _, trial in ended(study))
-        assert len(workers) == 3, workers
+        assert len(workers) >= 3, workers  # another began in the place of the one that was killed
         assert lost[1] not in workers
         assert all(is_mine(trial.user_attrs["owner"]) for trial in study.trials)
         assert os.getpid() not in workers
@@ -271,9 +274,9 @@ class TestWorkers:
 
     def test_where_all_die_the_command_says_so_and_does_not_hang(self, tmp_path):
         plan = planned(tmp_path, trials=3)
-        with pytest.raises(UserError, match=r"all 2 workers died \(exit codes \[-9, -9\]"):
-            work_through(plan, dies, open_study(plan), workers=2)
-        work_through(plan, curve, open_study(plan), workers=1)
+        with pytest.raises(UserError, match="no trial ended in between: its worker process died"):
+            work_through(plan, dies, open_study(plan), Processes(2))
+        work_through(plan, curve, open_study(plan), Here())
         assert len(sequence(plan)) == 3
 
     def test_the_last_trial_of_another_command_is_waited_for(self, tmp_path):
@@ -283,7 +286,7 @@ class TestWorkers:
         study = open_study(plan)
         while not study.trials:
             time.sleep(0.02)
-        work_through(plan, curve, study, workers=1)
+        work_through(plan, curve, study, Here())
         slow.join(30)
         assert [place for place, *_ in sequence(plan)] == [0, 1, 2]
         commands = {trial.user_attrs["owner"]["pid"] for trial in study.trials}
@@ -312,7 +315,7 @@ class TestWorkers:
             pytest.raises(UserError, match=r"study storage .* cannot be used"),
             usable(plan.storage),
         ):
-            work_through(plan, curve, study, workers=2)
+            work_through(plan, curve, study, Processes(2))
         (tmp_path / "study.journal").rmdir()
         (tmp_path / "away").rename(tmp_path / "study.journal")
         work(plan, curve)
@@ -331,7 +334,7 @@ def _command(plan, folder):
         if len(ended(study)) >= 2:
             os.kill(os.getpid(), 9)
 
-    work_through(plan, _slow, open_study(plan), workers=2, look=look)
+    work_through(plan, _slow, open_study(plan), Processes(2), look=look)
 
 
 def test_a_death_is_no_failure_of_the_trial(tmp_path):

@@ -15,6 +15,7 @@ from framework.base.errors import UserError
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import experiment_from
 from framework.config.schema import Component
+from framework.execution.processes import Processes
 from framework.registry.registry import ENCODERS
 from framework.runs.plan import divided
 from framework.runs.plan import plan as plan_runs
@@ -264,7 +265,7 @@ class TestSamplersAndPruners:
 
         other = plan_tuning(turned, Path("other"))
         study = open_study(other.study)
-        work_through(other.study, FitTrial(other), study, workers=3)
+        work_through(other.study, FitTrial(other), study, Processes(3))
         assert what_happened(other) == what_happened(one)
 
 
