@@ -56,8 +56,13 @@ def metric_of(name: str, where: str = "") -> Metric:
 
 
 def registered(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of some metrics, named with what they are of, that are not built in, by name."""
-    return tuple(sorted({name.rpartition("/")[2] for name in names} & set(METRICS.names())))
+    """Those of some metrics, named with what they are of, that are not built in, by name.
+
+    Raises:
+        UserError: as `known_metrics`.
+    """
+    others = set(known_metrics()) - BUILT_IN.keys()
+    return tuple(sorted({name.rpartition("/")[2] for name in names} & others))
 
 
 def metrics_of(

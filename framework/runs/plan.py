@@ -255,7 +255,8 @@ def _measuring(experiment: Experiment, where: str) -> Component:
 def _require_measured(experiment: Experiment, task: Task) -> None:
     """Refuse metrics and objectives that the task does not measure, or whose file has a fault."""
     tuning = experiment.tuning and experiment.tuning.objectives
-    named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
+    shown = experiment.metrics or list(task.default_metrics)
+    named = {"metrics": shown, "tuning.objectives": tuning}
     for key, names in named.items():
         for name in names or ():
             if name not in (*task.metrics, "seconds_fit") or (key, name) == (

@@ -15,7 +15,6 @@ from framework.config.experiment import read_experiment as read
 from framework.config.schema import RESERVED, Component
 from framework.config.strict_yaml import read_yaml, write_yaml
 from framework.metrics.ranking import RANKING
-from framework.runs.plan import plan
 from tests.conftest import tiny
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -271,36 +270,3 @@ def test_every_misfit_is_told_but_not_endlessly():
 def test_any_content_that_is_no_experiment_is_refused(content):
     with pytest.raises(UserError, match="x: "):
         experiment_from({"name": "x", "dataset": content, "encoders": content}, "x")
-
-
-@pytest.mark.parametrize(
-    ("task", "metrics"),
-    [
-        ("plausibility", ["auroc", "recall_at_1pct", "enrichment_factor_at_1pct", "average_precision"]),
-        (
-            {"name": "property", "properties": ["band_gap"], "labels": [50, 250]},
-            ["band_gap/250/mae", "band_gap/250/r2", "band_gap/250/spearman"],
-        ),
-        (
-            {"name": "classification", "target": "space_group", "coarser": "crystal_system"},
-            [
-                "space_group/all/accuracy", "space_group/all/balanced_accuracy",
-                "crystal_system/all/accuracy", "crystal_system/all/balanced_accuracy",
-            ],
-        ),
-        (
-            {"name": "classification", "target": "hull_distance", "at_most": 0.0},
-            ["hull_distance/all/auroc", "hull_distance/all/accuracy", "hull_distance/all/f1"],
-        ),
-    ],
-)  # fmt: skip
-def test_an_experiment_without_metrics_takes_those_of_its_task(task, metrics):
-    wanted = experiment_from(tiny(name="t", task=task, metrics=None), "t")
-    assert wanted.metrics == metrics
-    assert experiment_from(yaml.safe_load(wanted.to_yaml()), "t") == wanted
-
-
-def test_a_task_that_cannot_be_made_is_refused_for_its_own_fault():
-    wanted = experiment_from(tiny(name="t", task={"name": "property"}, metrics=None), "t")
-    with pytest.raises(UserError, match="'property' needs 'properties'"):
-        plan(wanted)
