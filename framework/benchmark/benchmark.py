@@ -25,7 +25,7 @@ class Outcome:
     """What a benchmark left behind.
 
     Attributes:
-        results: the cube of all finished runs (`framework.benchmark.results`); None where none finished.
+        results: the cube of all finished runs (`framework.benchmark.cube`); None where none finished.
         folder: where results, leaderboard and figures lie.
         plan: all runs of the experiment.
         failures: cause by digest, of the runs that failed; it names the file with the traceback.
@@ -101,10 +101,10 @@ def benchmark(
 
 def _put_together(experiment: Experiment, outcome: Outcome, runs: Path) -> None:
     """Cube, leaderboard and figures of all finished runs, as files where they are not yet."""
-    from framework.benchmark import published, results
+    from framework.benchmark import cube, published, results
     from framework.benchmark.figures import save_benchmark_figures
 
-    outcome.results = results.collect(experiment, outcome.plan, runs)
+    outcome.results = cube.collect(experiment, outcome.plan, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
         with whole(outcome.folder / published.FILE) as at:

@@ -454,30 +454,30 @@ def ui_(
 
 
 @app.command("check")
-def check_(path: Annotated[Path, typer.Argument(metavar="FILE.py")]) -> None:
-    """Check a model file against the contract that every registered encoder or predictor holds.
+def check_(
+    path: Annotated[Path, typer.Argument(metavar="FILE.py")], setting: SetOption = None
+) -> None:
+    """Check a file against the contract of its kind: an encoder, predictor, split, data set,
+    candidate source or metric.
 
     Example: `phasezoo check my_model.py`
     """
-    from framework.checks import encoders as contract
-    from framework.checks import predictors as predictor_contract
+    from framework.checks import items
     from framework.commands.verbs import DATASET
     from framework.registry import registry
 
-    cls = registry.load_file(path)
+    item = registry.load_file(path)
     held = 0
-    found = (
-        predictor_contract.check(cls)
-        if predictor_contract.is_probe(cls)
-        else contract.check(cls, contract.items_for(cls, DATASET))
-    )
-    for sentence, problem in found:
+    for sentence, problem in items.check(
+        item, DATASET, _settings(setting, lambda: None), str(path)
+    ):
         typer.echo(f"{'ok    ' if problem is None else 'FAILED'} {sentence}")
         if problem is not None:
             typer.echo(f"       {problem}")
             raise typer.Exit(1)
         held += 1
-    typer.echo(f"{path}: {cls.__name__} holds all {held} checks")
+    name = getattr(item, "__name__", path.stem)
+    typer.echo(f"{path}: {name} holds all {held} checks")
 
 
 def main() -> None:

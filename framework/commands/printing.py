@@ -15,8 +15,8 @@ BEST_ROWS, WIDEST = 8, 8
 if TYPE_CHECKING:
     from framework.benchmark.benchmark import Outcome
     from framework.commands.reproduction import Reproduction
-    from framework.search.optimisation import Optimised
-    from framework.search.tuning import Tuned
+    from framework.search.optimisation.outcome import Optimised
+    from framework.search.tuning.outcome import Tuned
 
 
 def new_table(*columns: str) -> Any:
@@ -96,7 +96,7 @@ def print_published(rows: Any) -> None:
 
 
 def print_leaderboard(outcome: Outcome) -> None:
-    from framework.benchmark.leaderboard import against, cell, leaderboard
+    from framework.benchmark.leaderboard import FOOTNOTE, against, cell, leaderboard
 
     cube = outcome.results
     assert cube is not None
@@ -112,32 +112,34 @@ def print_leaderboard(outcome: Outcome) -> None:
         random = [f"{rows[f'{metric}_random'].iloc[0]:.3f}" for metric in metrics]
         table.add_row("random order", *random, style="dim")
         print_table(table)
+    typer.echo(f"{FOOTNOTE}\n")
 
 
 def print_tuned(tuned: Tuned) -> None:
     """What a search found, what it gained, and how it goes on where trials are missing."""
-    ended = tuned.finished + tuned.pruned + tuned.failed
     counts = f"{tuned.finished} finished, {tuned.pruned} pruned, {tuned.failed} failed"
-    typer.echo(f"trials   {ended} of {tuned.search.study.slots}: {counts}")
+    typer.echo(f"trials   {tuned.ended} of {tuned.plan.study.slots}: {counts}")
     for cause in tuned.causes[:5]:
         typer.echo(f"         {cause}", err=True)
-    typer.echo(f"study    {shown(tuned.search.study.storage)}, figures in {tuned.search.folder}")
+    typer.echo(f"study    {shown(tuned.plan.study.storage)}, figures in {tuned.plan.folder}")
     if tuned.best is None or tuned.chosen is None:
-        typer.echo("the time is over; the same command goes on")
+        typer.echo("Time limit reached. Run the same command to continue.")
         return
-    defaults = tuned.search.base.settings["encoder"]["parameters"]
+    defaults = tuned.plan.base.settings["encoder"]["parameters"]
     table = new_table("setting", "default", "tuned")
-    for name in tuned.search.study.space:
+    for name in tuned.plan.study.space:
         table.add_row(name, str(defaults[name]), _spoken(tuned.best.parameters[name]))
     print_table(table)
-    objective = tuned.search.tuning.objectives[0]
+    objective = tuned.plan.tuning.objectives[0]
     typer.echo(
         f"chosen   trial {tuned.chosen.number}: validation {objective} "
-        f"{tuned.chosen.values[0]:.4f}; as YAML in {tuned.search.folder / 'best.yaml'}"
+        f"{tuned.chosen.values[0]:.4f}; as YAML in {tuned.plan.folder / 'best.yaml'}"
     )
     if tuned.outcome is None or tuned.outcome.results is None:
         return
     print_leaderboard(tuned.outcome)
+    if timing := tuned.timing():
+        typer.echo(f"timing   {timing}")
     gained = new_table("hold-out metric", "tuned - default [95 % interval]")
     for name, told in tuned.gains().items():
         gained.add_row(name, told)
@@ -146,16 +148,17 @@ def print_tuned(tuned: Tuned) -> None:
 
 def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
     """A table an objective, where nothing was gained, and where everything is."""
-    from framework.search import optimisation_results as results
+    from framework.search.optimisation import table as tables
+    from framework.search.optimisation.results import FILE
 
-    rows, folder = results.table(done.results), done.plan.folder
+    rows, folder = tables.table(done.results), done.plan.folder
     for title, own in rows.groupby("objective", sort=False):
-        table = new_table(*results.columns(done.results, str(title)))
-        table.title = results.heading(done.results, str(title)) + "; [95 % interval over seeds]"
+        table = new_table(*tables.columns(done.results, str(title)))
+        table.title = tables.heading(done.results, str(title)) + "; [95 % interval over seeds]"
         for row in own.to_dict("records"):
-            table.add_row(*results.cells(row))
+            table.add_row(*tables.cells(row))
         print_table(table)
-    for told in results.conclusions(rows):
+    for told in tables.conclusions(rows):
         typer.echo(told)
     for name, made in done.tables.items():
         if not len(made):
@@ -170,8 +173,8 @@ def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
     for title, objective in done.plan.objectives.items():
         tell_unusable(objective, folder / f"unusable_rows_{title}.csv")
     stood = done.results["value"].size - done.computed
-    typer.echo(f"searched {done.computed} evaluations made, {stood} stood already")
-    typer.echo(f"results  {folder / results.FILE}, evaluations.csv")
+    typer.echo(f"searched {done.computed} evaluations made, {stood} reused")
+    typer.echo(f"results  {folder / FILE}, evaluations.csv")
     typer.echo(f"tables   {folder / 'table.csv'}, table.md")
     typer.echo(f"figures  {folder / 'figures'}")
     if track:

@@ -80,7 +80,7 @@ def _cell_again(folder: Path, runs: Path) -> Reproduction:
 
 
 def _trial_again(folder: Path, metrics: Mapping[str, float], runs: Path) -> Reproduction:
-    from framework.search.tuning import values_of
+    from framework.search.tuning.trial import values_of
 
     content = json.loads((folder / "trial.json").read_text())
     settings = content["settings"]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from framework.benchmark.benchmark import Outcome
     from framework.config.experiment import Experiment
     from framework.config.optimisation import Optimisation
-    from framework.search.optimisation_results import Optimised
-    from framework.search.tuning import Tuned
+    from framework.search.optimisation.outcome import Optimised
+    from framework.search.tuning.outcome import Tuned
 
 
 def tracker(runs: Path, *, track: bool, register: str | None = None) -> Tracker:
@@ -69,10 +69,16 @@ def tune(
         options: further ones of `framework.search.tuning.tune`.
 
     Raises:
-        UserError: the search cannot be run as it is, the study stands with other settings, or
-            the winner is worse than the defaults and was to be registered.
+        UserError: the search cannot be run as it is, the study was started with other settings,
+            or the winner is worse than the defaults and was to be registered.
+
+    Example:
+        >>> import phasezoo
+        >>> experiment = phasezoo.read_experiment("experiments/tune_phase_field_vae.yaml")
+        >>> tuned = phasezoo.tune(experiment, "runs", trials=20, track=False)  # doctest: +SKIP
+        >>> tuned.best.parameters, tuned.gains()  # doctest: +SKIP
     """
-    from framework.search.tuning import tune
+    from framework.search.tuning.tuning import tune
 
     return tune(
         experiment,
@@ -93,8 +99,15 @@ def optimise(
         options: further ones of `framework.search.optimisation.optimise`.
 
     Raises:
-        UserError: the experiment cannot be run as it is, or studies stand with other settings.
+        UserError: the experiment cannot be run as it is, or a study was started with other
+            settings.
+
+    Example:
+        >>> import phasezoo
+        >>> experiment = phasezoo.read_optimisation("experiments/optimise_test_functions.yaml")
+        >>> done = phasezoo.optimise(experiment, "runs", track=False)  # doctest: +SKIP
+        >>> done.evaluations.groupby(["objective", "sampler"])["value"].min()  # doctest: +SKIP
     """
-    from framework.search.optimisation import optimise
+    from framework.search.optimisation.optimisation import optimise
 
     return optimise(experiment, Path(runs), tracker=tracker(Path(runs), track=track), **options)

@@ -31,7 +31,7 @@ from framework.execution.executor import (
 ATTEMPTS = 2
 """Processes that may die on one piece: the first may have been killed for what others did."""
 
-_IMPORTED = ["framework.search.tuning", "framework.neural.encoder", "framework.figures.run"]
+_IMPORTED = ["framework.search.tuning.tuning", "framework.neural.encoder", "framework.figures.run"]
 """Imports of seconds, made once in a server process from which every worker is a copy."""
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from framework.contracts.split import PARTS
 from framework.figures.canvas import BLACK, BLUE, RESAMPLES, FloatArray, new_figure
 from framework.figures.leaderboard import line_styles
-from framework.metrics.bootstrap import interval, resample_indices
+from framework.metrics.bootstrap import interval, resample_groups
 
 MOST_CLASSES = 30
 """Classes whose matrix can still be read."""
@@ -31,7 +31,8 @@ def roc_curve(cell: xr.Dataset) -> Figure | None:
         return None
     held = cell["part"].values == PARTS.index("holdout")
     positive = cell["truth"].values[held] == 1
-    curve, resampled = _resampled(cell["score"].values[held].astype(float), positive)
+    groups = cell["group"].values[held]
+    curve, resampled = _resampled(cell["score"].values[held].astype(float), positive, groups)
     figure, (axes,) = new_figure(height=5.2, width=5.2)
     axes.fill_between(_FALSE, *interval(resampled.T), color=BLUE, alpha=0.15, lw=0)
     axes.plot([0, *_FALSE], [0, *curve], color=BLUE, lw=2.2, label=cell.attrs["encoder"])
@@ -132,25 +133,28 @@ def _mean(own: xr.Dataset) -> tuple[FloatArray, ...]:
     curves = []
     for scores, part in zip(cells["score"].values, cells["part"].values, strict=True):
         held = part == PARTS.index("holdout")
-        curves.append(_resampled(scores[held].astype(float), own["truth"].values[held] == 1))
+        positive, groups = own["truth"].values[held] == 1, own["group"].values[held]
+        curves.append(_resampled(scores[held].astype(float), positive, groups))
     curve = np.mean([one for one, _ in curves], axis=0)
     return curve, *interval(np.mean([of for _, of in curves], axis=0).T)
 
 
-def _resampled(scores: FloatArray, positive: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+def _resampled(
+    scores: FloatArray, positive: NDArray[np.bool_], groups: NDArray[np.integer]
+) -> tuple[FloatArray, FloatArray]:
     """True positive rates at `_FALSE`, and in each bootstrap resample (resample, rate).
 
-    Positives and others are drawn apart; within a tie both rates rise evenly.
+    Whole groups are drawn, those with a positive apart; within a tie both rates rise evenly.
     """
     levels, code = np.unique(-scores, return_inverse=True)
-    hits, others = code[positive], code[~positive]
 
-    def curve(hit: NDArray[np.intp], other: NDArray[np.intp]) -> FloatArray:
+    def curve(times: NDArray[np.integer]) -> FloatArray:
         found, false = (
-            np.append(0, np.bincount(of, minlength=len(levels)).cumsum()) / len(of)
-            for of in (hit, other)
+            np.append(0, np.bincount(code[of], times[of], len(levels)).cumsum())
+            for of in (positive, ~positive)
         )
-        return np.interp(_FALSE, false, found)
+        return np.interp(_FALSE, false / max(false[-1], 1), found / max(found[-1], 1))
 
-    draws = resample_indices(len(hits), len(others), RESAMPLES, seed=0)
-    return curve(hits, others), np.array([curve(hits[one], others[two]) for one, two in draws])
+    draws = resample_groups(groups, RESAMPLES, seed=0, apart=positive)
+    resampled = [curve(times) for several in draws for times in several]
+    return curve(np.ones(len(code), dtype=np.intp)), np.array(resampled)

@@ -29,7 +29,7 @@ from framework.figures.canvas import (
 from framework.figures.canvas import save as save
 from framework.figures.leaderboard import line_styles, main_metric
 from framework.metrics.bootstrap import interval
-from framework.metrics.names import spoken
+from framework.registry.metrics import spoken
 
 
 def ranking_curve(cell: xr.Dataset) -> Figure:

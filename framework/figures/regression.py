@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from framework.contracts.split import PARTS
 from framework.figures.canvas import BLACK, BLUE, HEIGHT, WIDTH, new_figure
 from framework.figures.leaderboard import line_styles, main_metric
-from framework.metrics.names import spoken
+from framework.registry.metrics import spoken
 
 _POINTS = 4000
 

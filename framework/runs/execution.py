@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -187,11 +187,12 @@ def _cell(run: Run, split: Split, judged: Judged, encoder: Encoder, samples: Sam
     )
     evaluation = judged.evaluation
     metrics = list(evaluation.values)
-    per_metric = {
+    per_metric: dict[str, Mapping[str, float]] = {
         "value": evaluation.values,
         "low": evaluation.low,
         "high": evaluation.high,
         "random": evaluation.random,
+        "independent": evaluation.independent,
         "validation": judged.validation,
     }
     return xr.Dataset(
@@ -215,6 +216,7 @@ def _cell(run: Run, split: Split, judged: Judged, encoder: Encoder, samples: Sam
             "seed": run.seed,
             "task": run.settings["task"]["name"],
             "history": json.dumps(encoder.history),
+            "kept": " ".join(judged.kept),
             **{f"n_{part}": len(getattr(split, part)) for part in PARTS},
         },
     )

@@ -27,6 +27,8 @@ from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
 from framework.contracts.split import Split, divide
 from framework.contracts.task import Task
+from framework.registry.metrics import metric_of, registered
+from framework.registry.parameters import parameters
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
 from framework.registry.source_code import code_digest
 from framework.runs.components import (
@@ -89,7 +91,7 @@ def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run
     """
     prefix = f"{where}: " if where else ""
     dataset = resolved(DATASETS, experiment.dataset, f"{prefix}dataset")
-    task = resolve_task(experiment.task, f"{prefix}task")
+    task = resolve_task(_measuring(experiment, f"{prefix}task"), f"{prefix}task")
     data, wanted = json.dumps(dataset), json.dumps(task)
     with placed(where):
         items = prepared_items(data, wanted)
@@ -219,13 +221,13 @@ def _folds(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarr
 def _folds_of(dataset: str, task: str, split: str, seed: int, _: Stamps) -> dict[str, np.ndarray]:
     items = prepared_items(dataset, task)
     reported = np.flatnonzero(items["reported"].values)
-    fields, member = _fields(items, reported)
+    fields, member = fields_of(items, reported)
     wanted = json.loads(split)
     folds = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
     return {fold: held[member] for fold, held in folds.items()}
 
 
-def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
+def fields_of(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
     """The element sets of the reported items, as a split sees them, and each item's own (n,).
 
     A split holds out whole element sets, so that polymorphs never stand on both sides.
@@ -238,10 +240,23 @@ def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.nda
     return fields, member
 
 
+def _measuring(experiment: Experiment, where: str) -> Component:
+    """The task, told which registered metrics the experiment asks for."""
+    objectives = (experiment.tuning and experiment.tuning.objectives) or ()
+    names = registered([*(experiment.metrics or ()), *objectives])
+    task = experiment.task
+    if not names or "extra_metrics" not in parameters(TASKS.load(task.name, where)):
+        return task
+    given = task.parameters.get("extra_metrics", [])
+    extra = [*given, *(name for name in names if name not in given)]
+    return task.model_copy(update={"parameters": {**task.parameters, "extra_metrics": extra}})
+
+
 def _require_measured(experiment: Experiment, task: Task) -> None:
-    """Refuse metrics and objectives that the task does not measure."""
+    """Refuse metrics and objectives that the task does not measure, or whose file has a fault."""
     tuning = experiment.tuning and experiment.tuning.objectives
-    named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
+    shown = experiment.metrics or list(task.default_metrics)
+    named = {"metrics": shown, "tuning.objectives": tuning}
     for key, names in named.items():
         for name in names or ():
             if name not in (*task.metrics, "seconds_fit") or (key, name) == (
@@ -252,6 +267,8 @@ def _require_measured(experiment: Experiment, task: Task) -> None:
                     f"{key}: '{name}' is not measured by task '{task.name}'; "
                     f"{_nearest_metric(name, task.metrics)}"
                 )
+            if name != "seconds_fit":
+                metric_of(name, key)
 
 
 def _nearest_metric(name: str, known: tuple[str, ...]) -> str:

@@ -14,8 +14,9 @@ import optuna
 from framework.base.errors import UserError
 from framework.base.progress import new_bars
 from framework.execution.executor import Executor, Failure, Progress
-from framework.search.sampling import StudyPlan
-from framework.search.study import Objective, ended, n_free, recover, work
+from framework.search.study.plan import StudyPlan
+from framework.search.study.trials import ended, n_free
+from framework.search.study.work import TrialFunction, recover, work
 
 PATIENCE = 0.5
 """Seconds between two looks at what other commands do."""
@@ -25,7 +26,7 @@ DEATHS = 2
 
 def work_through(
     plan: StudyPlan,
-    objective: Objective,
+    objective: TrialFunction,
     study: optuna.Study,
     executor: Executor,
     *,
@@ -92,7 +93,7 @@ class _Loop:
     """What one worker does: trial after trial, until none is free."""
 
     plan: StudyPlan
-    objective: Objective
+    objective: TrialFunction
     deadline: float | None
 
     def __call__(self, _: int, progress: Progress) -> None:

@@ -111,9 +111,9 @@ class TestTheSpace:
         objective = latent(runs, most_elements=2)
         by_formula = {}
         for found in drawn(objective, 40):
-            known = by_formula.setdefault(found.told["formula"], found.values)
+            known = by_formula.setdefault(found.report["formula"], found.values)
             assert found.values == pytest.approx(known, rel=1e-6)
-            assert len(parse_formula(found.told["formula"])) <= 2
+            assert len(parse_formula(found.report["formula"])) <= 2
         assert len(by_formula) < 40
 
     def test_compositions_and_patterns_are_decoded_together(self, runs):
@@ -183,7 +183,7 @@ class TestConstraints:
         assert objective.names == ("band_gap off 2",)
         assert objective.directions == (False,)
         for found in drawn(objective, 5):
-            told, violations = found.told, found.violations
+            told, violations = found.report, found.violations
             assert found.values == (abs(told["predicted band_gap"] - 2),)
             assert violations == {
                 "hull_distance at most": told["predicted hull_distance"] - 0.1,
@@ -241,7 +241,7 @@ class TestRefused:
 def test_proposals_are_drawn_on_the_true_values_of_real_materials(runs):
     objective = latent(runs)
     rows = [
-        {"sampler": "tpe", **dict(zip(objective.names, found.values, strict=True)), **found.told}
+        {"sampler": "tpe", **dict(zip(objective.names, found.values, strict=True)), **found.report}
         for found in drawn(objective, 12)
     ]
     (figure,) = objective.figures(pd.DataFrame(rows), None).values()
@@ -326,7 +326,7 @@ class TestTheCommand:
         from mlflow.tracking import MlflowClient
 
         (_, again), folder = searched
-        assert "searched 0 evaluations made, 144 stood already" in again
+        assert "searched 0 evaluations made, 144 reused" in again
         client = MlflowClient(f"sqlite:///{folder.parent / 'mlflow.db'}")
         (where,) = [e for e in client.search_experiments() if e.name == "optimisation"]
         logged = client.search_runs([where.experiment_id])

@@ -106,7 +106,7 @@ class TestTable:
         assert found.elements == ["Cl", "Li", "S"]
         assert list(found.space) == ["fraction of Cl", "fraction of Li"]
         at = {"fraction of Cl": 0.2, "fraction of Li": 0.6}
-        assert found.measure(at) == Measured((35.0,), told={"candidate": "Li3SCl"})
+        assert found.measure(at) == Measured((35.0,), report={"candidate": "Li3SCl"})
         assert found.axis == "energy above hull (meV/atom)"
         assert found.optimum == 0
         assert list(found.reaches(found.values, 25)) == [True, True, False, False]

@@ -196,11 +196,11 @@ class Latent(Objective):
         violations = self.kept_to.violations(formula, shares) | self.wanted.violations(predicted)
         if self.farthest is not None:
             violations["distance"] = away - self.farthest
-        told: dict[str, Any] = {"formula": formula, "left out": float(1 - shares[held].sum())}
-        told |= {f"predicted {name}": value for name, value in predicted.items()}
-        told |= {"distance": away, **self._beside(formula, latent)}
+        report: dict[str, Any] = {"formula": formula, "left out": float(1 - shares[held].sum())}
+        report |= {f"predicted {name}": value for name, value in predicted.items()}
+        report |= {"distance": away, **self._beside(formula, latent)}
         values = tuple(self.wanted.value(name, predicted[name]) for name in self.wanted.properties)
-        return Measured(values, violations, told)
+        return Measured(values, violations, report)
 
     def decoded(self, latent: FloatArray) -> tuple[str, FloatArray, FloatArray]:
         """The formula that a latent vector (d,) stands for, the atomic fractions (100,) as they

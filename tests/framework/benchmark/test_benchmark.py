@@ -17,7 +17,7 @@ from framework.audit.audit import QUANTITIES
 from framework.benchmark.benchmark import benchmark, traceback_of
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import experiment_from
-from framework.metrics.ranking import METRICS, evaluate
+from framework.metrics.ranking import RANKING, evaluate
 from framework.registry.registry import ENCODERS
 from framework.runs.execution import fit
 from framework.runs.plan import plan
@@ -49,11 +49,14 @@ def test_the_cube_holds_every_cell_under_its_labels(done):
     outcome, _ = done
     cube = outcome.results
     assert dict(cube.sizes) | {"candidate": 0} == {
-        "encoder": 3, "split": 2, "seed": 2, "metric": len(METRICS), "resample": 100, "candidate": 0,
+        "encoder": 3, "split": 2, "seed": 2, "metric": len(RANKING), "resample": 100, "candidate": 0,
         "quantity": len(QUANTITIES),
     }  # fmt: skip
     assert not cube["value"].isnull().any()
-    assert (cube["low"] <= cube["value"]).all()
+    without = cube["low"].isnull().any(("encoder", "split", "seed"))
+    assert set(cube["metric"].values[without]) == {"mean_reciprocal_rank", "ndcg"}
+    assert (cube["low"] <= cube["value"]).sel(metric=~without).all()
+    assert (cube["independent"] == (cube["part"] == 2).sum("candidate")).all()
     assert cube["baseline"].values.all()
 
 

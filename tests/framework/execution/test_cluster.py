@@ -21,10 +21,11 @@ from framework.execution.cluster import Cluster
 from framework.execution.cluster_worker import Terms, identity, refusal
 from framework.execution.command import command_of_this_process
 from framework.execution.here import Here
-from framework.search import tuning
-from framework.search.optimisation import optimise
-from framework.search.ownership import is_mine
-from framework.search.study import ended, open_study
+from framework.search.optimisation.optimisation import optimise
+from framework.search.study.ownership import is_mine
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.tuning import tuning
 from tests.conftest import PHASEZOO, phasezoo, tiny, write_yaml
 from tests.framework.execution.conftest import PATIENCE, ROOT
 from tests.framework.execution.pieces import Deed, attempts

@@ -26,8 +26,9 @@ from matplotlib.image import imread
 from framework.commands import main as cli
 from framework.config.experiment import read_experiment
 from framework.runs.execution import read_cell
-from framework.search import tuning
-from framework.search.study import ended, open_study
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.tuning.plan import plan_tuning
 from tests.conftest import PHASEZOO, tiny, write_yaml
 from tests.framework.search.killed import STARTER
 
@@ -80,7 +81,7 @@ def finished() -> tuple[dict, dict]:
             read(path)
     trials = {}
     if (runs / "small" / "tuning").exists():
-        study = open_study(tuning.prepare(read_experiment(Path("small.yaml")), runs).study)
+        study = open_study(plan_tuning(read_experiment(Path("small.yaml")), runs).study)
         trials = {slot: (t.state, t.params, t.values) for slot, t in ended(study)}
     cells = {path.name: read_cell(path) for path in runs.glob("cells/[!.]*")}
     return trials, cells

@@ -1,0 +1,1 @@
+"""One run: planned, executed, kept in its folder, opened again."""
