@@ -88,11 +88,11 @@ def test_searches_and_trials_are_those_of_this_process(scheduler, desk):
     there = tuning.tune(wanted, Path("cluster"), scheduler=scheduler.address, **quiet)
     here = tuning.tune(wanted, Path("here"), **quiet)
     trials = [
-        [(slot, trial.params, trial.values) for slot, trial in ended(open_study(of.search.study))]
+        [(slot, trial.params, trial.values) for slot, trial in ended(open_study(of.plan.study))]
         for of in (there, here)
     ]
     assert trials[0] == trials[1]
-    owners = [trial.user_attrs["owner"] for _, trial in ended(open_study(there.search.study))]
+    owners = [trial.user_attrs["owner"] for _, trial in ended(open_study(there.plan.study))]
     assert {owner["pid"] for owner in owners} <= {worker.pid for worker in scheduler.workers()}
     assert all(map(is_mine, owners))  # so that this command tells its tracker as they end
     xr.testing.assert_equal(
