@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framework.base.errors import UserError as UserError
     from framework.benchmark.benchmark import benchmark as benchmark
-    from framework.commands.verbs import audit as audit
-    from framework.commands.verbs import models as models
-    from framework.commands.verbs import rank as rank
-    from framework.commands.verbs import run as run
+    from framework.commands.audit import audit as audit
+    from framework.commands.models import models as models
+    from framework.commands.rank import rank as rank
+    from framework.commands.reproduce import reproduce as reproduce
+    from framework.commands.run import run as run
     from framework.config.experiment import read_experiment as read_experiment
     from framework.config.optimisation import read_optimisation as read_optimisation
     from framework.contracts.encoder import Encoder as Encoder
@@ -46,14 +47,15 @@ _WHERE = {
     "Representation": "framework.contracts.representation",
     "SavedRun": "framework.runs.saved",
     "UserError": "framework.base.errors",
-    "audit": "framework.commands.verbs",
+    "audit": "framework.commands.audit",
     "benchmark": "framework.benchmark.benchmark",
-    "models": "framework.commands.verbs",
+    "models": "framework.commands.models",
     "optimise": "framework.search.optimisation",
-    "rank": "framework.commands.verbs",
+    "rank": "framework.commands.rank",
     "read_experiment": "framework.config.experiment",
     "read_optimisation": "framework.config.optimisation",
-    "run": "framework.commands.verbs",
+    "reproduce": "framework.commands.reproduce",
+    "run": "framework.commands.run",
     "tune": "framework.search.tuning",
 }
 

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from framework.base.errors import UserError, nearest
 from framework.base.progress import new_bars
-from framework.commands.verbs import data_component
 from framework.config.experiment import experiment_from
 from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation
 from framework.contracts.split import Split
 from framework.registry.registry import DATASETS
+from framework.runs.data import data_component
 from framework.runs.execution import execute
-from framework.runs.plan import divided, plan
-from framework.runs.saved import SavedRun, find_run
+from framework.runs.finished import find_run
+from framework.runs.items import divided
+from framework.runs.plan import plan
+from framework.runs.saved import SavedRun
 from zoo.probing import LEAST_LABELS
 
 FloatArray = NDArray[np.float64]

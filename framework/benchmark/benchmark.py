@@ -20,7 +20,8 @@ from framework.config.experiment import Experiment
 from framework.execution.start import context
 from framework.runs.components import task_of
 from framework.runs.execution import execute
-from framework.runs.plan import Run, plan
+from framework.runs.plan import plan
+from framework.runs.run import Run
 
 
 @dataclass

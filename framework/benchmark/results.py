@@ -14,8 +14,9 @@ from framework.base.files import whole
 from framework.benchmark.leaderboard import leaderboard, to_markdown
 from framework.config.experiment import Experiment
 from framework.registry.registry import ENCODERS
-from framework.runs.execution import read_cell
-from framework.runs.plan import Run, divided
+from framework.runs.cell import read_cell
+from framework.runs.items import divided
+from framework.runs.run import Run
 
 FILE = "results.nc"
 

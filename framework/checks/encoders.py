@@ -28,7 +28,7 @@ from framework.neural.samples import TensorSamples
 from framework.registry.parameters import REQUIRED, parameters
 from framework.registry.registry import REPRESENTATIONS
 from framework.runs.components import GIVEN, construct, resolve_task, tried
-from framework.runs.plan import items_of
+from framework.runs.items import items_of
 
 N_TRAIN, N_OTHER = 96, 48
 FITTING: tuple[dict[str, Any], ...] = (

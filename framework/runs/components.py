@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from framework.base.errors import UserError
 from framework.config.schema import Component
 from framework.contracts.encoder import Encoder
-from framework.base.errors import UserError, nearest
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 from framework.contracts.representation import Representation, Samples
-from framework.registry.parameters import checked
 from framework.contracts.task import Task
+from framework.registry.parameters import checked
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, TASKS, Registry
 
 GIVEN = ("width", "n_elements")
 """Constructor arguments that the samples supply."""

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import xarray as xr
-
-from framework.runs.components import built, represented
 from framework.audit.audit import audit
-from framework.contracts.encoder import Encoder
-from framework.base.errors import UserError
-from framework.runs.plan import Run, divided
-from framework.contracts.representation import Samples
-from framework.contracts.split import PARTS, Split
-from framework.contracts.task import Fit, Judged
-from framework.runs.components import task_of
-
-LATENT_CANDIDATES = 3000
-"""Unexplored items whose latent vectors a run keeps, for maps and audits."""
-
+from framework.contracts.task import Fit
+from framework.runs.cell import cell_of, ranked
+from framework.runs.components import built, represented, task_of
+from framework.runs.items import divided
+from framework.runs.run import Run, versions
 
 Progress = Callable[[int, int], None]
 
@@ -70,7 +57,7 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
     judged = done.task.judge(done, settings["resamples"])
     members = done.task.members
     found = audit(encoder, representation, done.samples, items, split, members)
-    cell = _cell(run, split, judged, encoder, done.samples)
+    cell = cell_of(run, split, judged, encoder, done.samples)
     for name in ("variance", "kl"):
         if name in found.evidence:
             cell[f"latent_{name}"] = ("latent_dim", found.evidence[name])
@@ -101,96 +88,3 @@ def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
-
-
-def read_cell(folder: Path) -> xr.Dataset:
-    """The results of a finished run, in memory.
-
-    Raises:
-        UserError: the file is damaged; the message says how to mend it.
-    """
-    try:
-        with xr.open_dataset(folder / "cell.nc", engine="netcdf4") as file:
-            return file.load()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{folder / 'cell.nc'}: cannot be read ({error}); delete the folder {folder} and run "
-            "the benchmark again"
-        ) from None
-
-
-def versions() -> dict[str, str]:
-    """What else decides numbers to the last bit: the interpreter, the libraries, the processor."""
-    names = ("phasezoo", "numpy", "scipy", "scikit-learn", "torch", "pytorch-lightning", "xarray")
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in names},
-    }
-
-
-def ranked(names: np.ndarray, scores: np.ndarray) -> Any:
-    """A table of items, best first: rank, elements, score, percentile.
-
-    Equal scores are listed by name, so that the order of the input never shows.
-    ``attrs["order"]``: positions of the rows in the input.
-    """
-    import pandas as pd
-
-    order = np.lexsort((names, -scores))
-    n = len(order)
-    columns = {
-        "rank": np.arange(1, n + 1),
-        "elements": names[order],
-        "score": scores[order],
-        "percentile": 100 * (1 - np.arange(n) / n),
-    }
-    table = pd.DataFrame(columns)
-    table.attrs["order"] = order
-    return table
-
-
-def _cell(run: Run, split: Split, judged: Judged, encoder: Encoder, samples: Samples) -> xr.Dataset:
-    rng = np.random.default_rng(0)
-    n = min(LATENT_CANDIDATES, len(split.unexplored))
-    shown = np.concatenate(
-        [
-            split.train,
-            split.validation,
-            split.holdout,
-            np.sort(rng.choice(split.unexplored, n, False)),
-        ]
-    )
-    evaluation = judged.evaluation
-    metrics = list(evaluation.values)
-    per_metric = {
-        "value": evaluation.values,
-        "low": evaluation.low,
-        "high": evaluation.high,
-        "random": evaluation.random,
-        "validation": judged.validation,
-    }
-    return xr.Dataset(
-        {
-            "score": ("candidate", judged.scores.astype(np.float32)),
-            "part": ("candidate", split.codes, {"parts": " ".join(PARTS)}),
-            "replicates": (("metric", "resample"), evaluation.replicates.astype(np.float32)),
-            "latent": (
-                ("latent_item", "latent_dim"),
-                encoder.transform(samples.take(shown)).astype(np.float32),
-            ),
-            "latent_candidate": ("latent_item", shown),
-            **{name: ("metric", [of[m] for m in metrics]) for name, of in per_metric.items()},
-            **judged.variables,
-        },
-        coords={"metric": metrics},
-        attrs={
-            "digest": run.digest,
-            "encoder": run.encoder,
-            "split": run.split,
-            "seed": run.seed,
-            "task": run.settings["task"]["name"],
-            "history": json.dumps(encoder.history),
-            **{f"n_{part}": len(getattr(split, part)) for part in PARTS},
-        },
-    )

@@ -1,69 +1,28 @@
-"""The plan of all runs of an experiment: what is fitted, on which items, known by which digest.
-
-A run is known by the digest of everything that decides its numbers: data, task, split, seed,
-encoder with all its settings, and the code of these. A finished run is a folder of that name.
-"""
+"""The plan of all runs of an experiment, checked before anything is computed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-
-from framework.runs.components import read_by, require_buildable, resolve_task, resolved, tried
-from framework.config.schema import Component
-from framework.config.experiment import Experiment
-from framework.base.digest import digest
-from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.base.errors import UserError, nearest, placed
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
+from framework.config.experiment import Experiment
+from framework.config.schema import Component
 from framework.contracts.representation import Representation
-from framework.runs.saved import same_training
-from framework.registry.source_code import code_digest
-from framework.contracts.split import Split, divide
 from framework.contracts.task import Task
-from framework.runs.components import task_of
-
-ENGINE = Path(__file__).with_name("execution.py")
-
-Stamps = tuple[tuple[str, int, int], ...]
-"""Name, time of writing and size of files."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One cell of a benchmark: everything that decides its numbers, as plain content.
-
-    Attributes:
-        settings: what is hashed into the digest.
-        encoder, split, seed: its coordinates in results.
-    """
-
-    settings: dict[str, Any] = field(repr=False)
-    encoder: str
-    split: str
-    seed: int
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits; the name of its folder."""
-        return digest(self.settings)[:16]
-
-    def folder(self, runs: Path) -> Path:
-        return runs / "cells" / self.digest
-
-    def finished(self, runs: Path) -> bool:
-        """Whether its results stand; a folder appears only when it is complete."""
-        return (self.folder(runs) / "cell.nc").exists()
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
+from framework.runs.components import (
+    read_by,
+    require_buildable,
+    resolve_task,
+    resolved,
+    task_of,
+    tried,
+)
+from framework.runs.files import file_digests
+from framework.runs.items import divided, folds_of, prepared_items
+from framework.runs.run import Run, code_of
+from framework.runs.settings import same_training
 
 
 def plan(experiment: Experiment, where: str = "") -> list[Run]:
@@ -110,7 +69,7 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
         for seed in experiment.seeds:
             drawn = seed if experiment.split_seed is None else experiment.split_seed
             with placed(place):
-                folds = _folds(data, wanted, json.dumps(split), drawn)
+                folds = folds_of(data, wanted, json.dumps(split), drawn)
             for fold in folds:
                 common = {
                     "dataset": dataset,
@@ -131,87 +90,10 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
                         with placed(f"{encoder_place}.pretrained"):
                             own["pretrained"] = same_training(begin, {**common, **own})
                     own["code"] = code_of({**common, **own})
-                    if files := _files(split, representation):
+                    if files := file_digests(split, representation):
                         own["files"] = files
                     found.append(Run({**common, **own}, title, label, seed))
     return found
-
-
-def divided(settings: dict[str, Any]) -> tuple[xr.Dataset, Split]:
-    """The items of a run and their split, from the run's settings."""
-    data, task = json.dumps(settings["dataset"]), json.dumps(settings["task"])
-    name, fold, seed = (settings["split"][key] for key in ("name", "fold", "seed"))
-    wanted = {key: settings["split"][key] for key in ("name", "parameters")}
-    items = prepared_items(data, task)
-    if items.attrs["digest"] != settings["items"]:
-        raise UserError(
-            "the data have changed since this run was planned; run again to plan with the new ones"
-        )
-    split = divide(
-        items,
-        _folds(data, task, json.dumps(wanted), seed)[fold],
-        label="/".join(filter(None, (name, fold))),
-        validation_fraction=settings["validation_fraction"],
-        seed=seed,
-    )
-    return items, split
-
-
-def items_of(settings: dict[str, Any]) -> xr.Dataset:
-    """The items that a run's settings speak of."""
-    return prepared_items(json.dumps(settings["dataset"]), json.dumps(settings["task"]))
-
-
-def prepared_items(dataset: str, task: str) -> xr.Dataset:
-    """The items of a task on a data set, both given as JSON of their resolved settings.
-
-    Kept in memory until a file that the settings name is written anew.
-    """
-    return _prepared_items(dataset, task, _stamps(dataset, task))
-
-
-@lru_cache(maxsize=4)
-def _prepared_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
-    component, wanted = json.loads(dataset), json.loads(task)
-    data = DATASETS.load(component["name"])(**component["parameters"])
-    task_ = task_of(wanted)
-    items: xr.Dataset = task_.items(data)
-    unfit = task_.unfit_rows(data)
-    if component["parameters"].get("strict"):
-        refuse_unusable(unfit, component["parameters"].get("path", component["name"]))
-    unusable = unusable_rows(data) + unfit + task_.unusable
-    items.attrs |= {
-        "dataset_digest": data.attrs["digest"],
-        "unusable_rows": as_json(unusable),
-    }
-    return items
-
-
-def _folds(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarray]:
-    return _folds_of(dataset, task, split, seed, _stamps(dataset, task, split))
-
-
-@lru_cache(maxsize=64)
-def _folds_of(dataset: str, task: str, split: str, seed: int, _: Stamps) -> dict[str, np.ndarray]:
-    items = prepared_items(dataset, task)
-    reported = np.flatnonzero(items["reported"].values)
-    fields, member = _fields(items, reported)
-    wanted = json.loads(split)
-    folds = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
-    return {fold: held[member] for fold, held in folds.items()}
-
-
-def _fields(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
-    """The element sets of the reported items, as a split sees them, and each item's own (n,).
-
-    A split holds out whole element sets, so that polymorphs never stand on both sides.
-    """
-    member, names = pd.factorize(items["element_set"].values[reported])
-    order = pd.Series(items["order"].values[reported]).groupby(member).min()
-    fields = xr.Dataset(
-        {"element_set": ("material", names), "order": ("material", order.to_numpy())}
-    )
-    return fields, member
 
 
 def _require_measured(experiment: Experiment, task: Task) -> None:
@@ -236,40 +118,3 @@ def _nearest_metric(name: str, known: tuple[str, ...]) -> str:
     return (
         hint if len(known) < 30 or hint.startswith("did you mean") else f"for instance '{known[0]}'"
     )
-
-
-def code_of(settings: dict[str, Any]) -> str:
-    """Digest of the source files that decide a run's numbers: the items that its settings name,
-    the engine that executes it, and all that these import of the project."""
-    kinds = {
-        "encoder": ENCODERS,
-        "representation": REPRESENTATIONS,
-        "split": SPLITS,
-        "dataset": DATASETS,
-        "task": TASKS,
-    }
-    named = [registry.source(settings[part]["name"]) for part, registry in kinds.items()]
-    return code_digest(*named, *task_of(settings["task"]).sources, ENGINE)
-
-
-def _named_files(content: Any) -> Iterator[Path]:
-    """The files that texts anywhere in settings name."""
-    if isinstance(content, str):
-        with suppress(OSError):  # a text too long for a name
-            if Path(content).is_file():
-                yield Path(content)
-    elif isinstance(content, dict | list | tuple):
-        for value in content.values() if isinstance(content, dict) else content:
-            yield from _named_files(value)
-
-
-def _files(*settings: dict[str, Any]) -> dict[str, str]:
-    """Digests of the user's files that settings name: part of what decides a run's numbers."""
-    named = _named_files([each["parameters"] for each in settings])
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in named}
-
-
-def _stamps(*settings: str) -> Stamps:
-    """When the files that settings (JSON) name were last written, and their sizes."""
-    named = _named_files([json.loads(each)["parameters"] for each in settings])
-    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in named)

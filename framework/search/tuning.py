@@ -31,7 +31,9 @@ from framework.metrics.names import higher_is_better
 from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved
 from framework.runs.execution import Progress, fit
-from framework.runs.plan import Run, divided, plan
+from framework.runs.items import divided
+from framework.runs.plan import plan
+from framework.runs.run import Run
 from framework.search.sampling import REPORTS, StudyPlan, grid
 from framework.search.search_space import meant, moved_into, plain, search_space, told
 from framework.search.storage import alone, usable

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from framework.benchmark.benchmark import Outcome
     from framework.config.optimisation import Optimisation
-    from framework.runs.plan import Run
+    from framework.runs.run import Run
 
 LARGEST_CELL = 2_000_000
 """Bytes of a cell.nc up to which it is logged beside its run; its folder holds it anyway."""
@@ -305,7 +305,7 @@ def children(log: Log) -> list[entities.Run]:
 
 
 def _log_cell(log: Log, run: Run, folder: Path) -> None:
-    from framework.runs.execution import read_cell
+    from framework.runs.cell import read_cell
 
     cell = read_cell(folder)
     ended = int((folder / "cell.nc").stat().st_mtime * 1000)

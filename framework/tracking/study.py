@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from framework.base.digest import digest
 from framework.base.errors import UserError
-from framework.runs.execution import versions
+from framework.runs.run import versions
 from framework.search.ownership import is_me, is_mine, lives, owner
 from framework.search.study import ended
 from framework.search.tuning import Search, Tuned, trial_run

@@ -7,11 +7,11 @@ import pytest
 
 from framework.base.errors import UserError
 from framework.checks import encoders as contract
-from framework.commands.verbs import DATASET
 from framework.config.experiment import experiment_from
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS, Registry, load_file
 from framework.runs.components import GIVEN
+from framework.runs.data import DATASET
 from framework.search import tuning
 from framework.search.study import ended, open_study
 from framework.search.workers import work_through

@@ -138,7 +138,8 @@ class SiteNet(DeepInfoMax, EndToEnd):
         Raises:
             UserError: there is no such run, or it is of another encoder or other settings.
         """
-        from framework.runs.saved import SavedRun, find_run
+        from framework.runs.finished import find_run
+        from framework.runs.saved import SavedRun
 
         folder = find_run(run, Path("runs"))
         saved = SavedRun.open(folder)

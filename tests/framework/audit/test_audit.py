@@ -18,7 +18,8 @@ from framework.contracts.split import Split
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS
 from framework.runs.components import GIVEN, construct, represented, task_of
-from framework.runs.plan import divided, plan
+from framework.runs.items import divided
+from framework.runs.plan import plan
 from tests.framework.audit.planted import ConstantDecoder, Memoriser, NormScorer, OneScore
 
 SEEDS = (0, 1, 2)

@@ -8,7 +8,7 @@ import pytest
 import phasezoo as face
 from framework.audit.audit import QUANTITIES
 from framework.base.errors import UserError
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
 
 GAPS = [

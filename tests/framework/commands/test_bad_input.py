@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from data.candidates.pattern import ANIONS
 from data.element_sets import SYMBOLS
 from framework.base.errors import UserError
-from framework.commands import verbs
-from framework.commands.main import _symbols
+from framework.commands import models
+from framework.commands.options import symbols_of
+from framework.commands.rank import rank
+from framework.commands.run import run
 from tests.conftest import PATTERN, REPORTED, phasezoo, phasezoo_process, tiny, write_yaml
 
 NO_TRACK = ("--no-track", "--runs", "runs")
@@ -922,18 +924,18 @@ def test_an_interrupted_command_says_that_the_same_command_goes_on(monkeypatch):
     def interrupted(*_):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(verbs, "list_models", interrupted)
+    monkeypatch.setattr(models, "list_models", interrupted)
     said = phasezoo("models")
     assert said.code == 130 and "Traceback" not in said.err
 
 
 def test_a_notebook_gets_one_exception_class():
     with pytest.raises(UserError, match="did you mean 'pca'"):
-        verbs.run("pcaa")
+        run("pcaa")
     with pytest.raises(UserError, match="did you mean 'latent_dim'"):
-        verbs.rank("pca", data="sets.txt", pattern=PATTERN, latent_dmi=3)
+        rank("pca", data="sets.txt", pattern=PATTERN, latent_dmi=3)
     with pytest.raises(UserError, match="name is not a parameter"):
-        verbs.run("pca", data="sets.txt", pattern=PATTERN, name="x")
+        run("pca", data="sets.txt", pattern=PATTERN, name="x")
 
 
 # anything at all
@@ -1012,7 +1014,7 @@ def test_any_text_as_a_pattern_ends_well(desk, text):
 @example("Li,S")
 def test_any_text_as_elements_ends_well(desk, text):
     ends_well(phasezoo("rank", "input_norm", *TINY_SPACE, f"--contains={text}"))
-    assert not set(" ,-") & set("".join(_symbols(text)))
+    assert not set(" ,-") & set("".join(symbols_of(text)))
 
 
 @anything

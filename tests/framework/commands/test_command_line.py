@@ -14,7 +14,7 @@ import typer
 import xarray as xr
 
 from framework.commands import main as cli
-from framework.commands import verbs
+from framework.commands.rank import rank
 from framework.registry.registry import DATASETS, ENCODERS
 from tests.conftest import (
     FIELDS,
@@ -340,5 +340,5 @@ def test_a_finished_run_ranks_candidates_of_a_file(digests):
 
 def test_a_notebook_gets_the_same_table(monkeypatch):
     table, _ = ranking("--contains", "Li")
-    same = verbs.rank("element_frequency", data="sets.txt", pattern=PATTERN, contains=["Li"])
+    same = rank("element_frequency", data="sets.txt", pattern=PATTERN, contains=["Li"])
     pd.testing.assert_frame_equal(table, same, check_exact=False)

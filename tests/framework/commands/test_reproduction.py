@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
 
 pytestmark = pytest.mark.usefixtures("blank_figures")

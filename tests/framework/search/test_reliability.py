@@ -21,7 +21,7 @@ from matplotlib.image import imread
 
 from framework.commands import main as cli
 from framework.config.experiment import read_experiment
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from framework.search import tuning
 from framework.search.study import ended, open_study
 from tests.conftest import tiny, write_yaml

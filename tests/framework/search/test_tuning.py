@@ -16,7 +16,7 @@ from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import experiment_from
 from framework.config.schema import Component
 from framework.registry.registry import ENCODERS
-from framework.runs.plan import divided
+from framework.runs.items import divided
 from framework.search import tuning
 from framework.search.study import ended, open_study, work
 from tests.conftest import FIELDS, REPORTED, phasezoo, tiny, write_yaml

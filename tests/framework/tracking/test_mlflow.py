@@ -24,7 +24,7 @@ from framework.benchmark import results
 from framework.benchmark.benchmark import Outcome, benchmark
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import Experiment, experiment_from
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from framework.runs.saved import SavedRun
 from framework.tracking import mlflow as tracking
 from framework.tracking.store import store_uri

@@ -26,7 +26,8 @@ from framework.config.experiment import Experiment, experiment_from
 from framework.contracts.representation import Samples
 from framework.registry.parameters import Float
 from framework.registry.registry import ENCODERS
-from framework.runs.execution import read_cell, versions
+from framework.runs.cell import read_cell
+from framework.runs.run import versions
 from framework.search import tuning
 from framework.search.study import ended, open_study, work
 from framework.tracking import mlflow as tracking

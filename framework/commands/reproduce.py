@@ -1,20 +1,23 @@
-"""Does a finished run come out the same again? Its settings, run anew and compared bit by bit."""
+"""`phasezoo reproduce`: does a finished run come out the same again? Its settings, run anew and compared bit by bit."""
 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import xarray as xr
+import typer
 
-from framework.runs.execution import execute, read_cell, versions
-from framework.runs.plan import Run, code_of, items_of
-from framework.runs.saved import find_run, is_mlflow_id, is_run, read_settings
+from framework.commands.options import RunsOption
+from framework.commands.printing import new_table, print_table
+from framework.runs.finished import RUNS, find_run, is_mlflow_id, is_run
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Reproduction:
         return not self.differing
 
 
-def reproduce(run: str, runs: Path) -> Reproduction:
+def reproduce(run: str, runs: Path = RUNS) -> Reproduction:
     """Run a finished run again, in a folder of its own, and compare.
 
     Args:
@@ -64,7 +67,44 @@ def reproduce(run: str, runs: Path) -> Reproduction:
     return _cell_again(recorded.folder)
 
 
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder, digest or MLflow run id.")],
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Run a finished run again and compare every number bit by bit; exit code 1 on a difference.
+
+    Example: `phasezoo reproduce 3f2a`
+    """
+    again = reproduce(run, runs)
+    print_reproduction(run, again)
+    raise typer.Exit(0 if again.holds else 1)
+
+
+def print_reproduction(run: str, again: Reproduction) -> None:
+    """What differs, and what may be why; one line where nothing does."""
+    if again.holds:
+        arrays = f" and {', '.join(again.arrays)}" if again.arrays else ""
+        typer.echo(f"{run}: reproduced; {len(again.values)} numbers{arrays} are equal to the bit")
+    else:
+        table = new_table("quantity", "recorded", "again")
+        for name in again.differing:
+            pair = again.values.get(name)
+            told = ("", "not the same") if pair is None else (repr(pair[0]), repr(pair[1]))
+            table.add_row(name, *told)
+        print_table(table)
+        typer.echo(f"{run}: NOT reproduced; {len(again.differing)} quantities differ")
+    for name, (then, now) in again.changed.items():
+        typer.echo(f"  not as it was: {name} {then} -> {now}")
+    if not again.holds and not again.changed:
+        typer.echo("  code, data and versions are as they were: the processor may differ")
+
+
 def _cell_again(folder: Path) -> Reproduction:
+    from framework.runs.cell import read_cell
+    from framework.runs.execution import execute
+    from framework.runs.run import Run
+    from framework.runs.settings import read_settings
+
     before = read_cell(folder)
     settings = read_settings(folder / "run.json")
     run = Run(settings, before.attrs["encoder"], before.attrs["split"], int(before.attrs["seed"]))
@@ -80,6 +120,7 @@ def _cell_again(folder: Path) -> Reproduction:
 
 
 def _trial_again(folder: Path, metrics: Mapping[str, float]) -> Reproduction:
+    from framework.runs.run import Run
     from framework.search.tuning import values_of
 
     content = json.loads((folder / "trial.json").read_text())
@@ -109,10 +150,13 @@ def _paired(
     before: Mapping[str, float], again: Mapping[str, float]
 ) -> dict[str, tuple[float, float]]:
     names = dict.fromkeys([*before, *again])
-    return {name: (before.get(name, np.nan), again.get(name, np.nan)) for name in names}
+    return {name: (before.get(name, math.nan), again.get(name, math.nan)) for name in names}
 
 
 def _changed(settings: dict[str, Any], then: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    from framework.runs.items import items_of
+    from framework.runs.run import code_of, versions
+
     now = versions()
     pairs = {name: (then.get(name, "unknown"), now[name]) for name in now}
     pairs["code"] = (settings["code"], code_of(settings))
@@ -121,4 +165,4 @@ def _changed(settings: dict[str, Any], then: Mapping[str, str]) -> dict[str, tup
 
 
 def _equal(one: float, other: float) -> bool:
-    return one == other or (np.isnan(one) and np.isnan(other))
+    return one == other or (math.isnan(one) and math.isnan(other))

@@ -1,0 +1,110 @@
+"""`phasezoo audit`: whether the model of a finished run is alive, with the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from framework.base.errors import UserError
+from framework.commands.opened import saved_run
+from framework.commands.options import RunsOption, require_output
+from framework.commands.printing import new_table, print_table
+from framework.registry.registry import ENCODERS
+from framework.runs.finished import RUNS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from framework.audit.audit import Audit
+
+CLUSTERS = 8
+"""Clusters of a latent space in the audit's second figure."""
+
+
+def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audit:
+    """Audit a finished run again: is the model alive?
+
+    Args:
+        run: folder, digest or its beginning, MLflow run id.
+        out: where to write the figure (PNG), and beside it (``clusters_path``) the clusters of
+            the latent space coloured by their isotropy, where there is more than one latent
+            vector; none is drawn without.
+
+    Returns:
+        verdict, reasons, quantities (`framework.audit.audit.QUANTITIES` says what they mean).
+
+    Raises:
+        UserError: there is no such run, or its data have changed.
+    """
+    import numpy as np
+
+    from framework.audit import audit as diagnostics
+    from framework.figures.audit import audit_figure
+    from framework.figures.canvas import save
+    from framework.runs.components import task_of
+    from framework.runs.items import divided
+
+    if run in ENCODERS.names():
+        raise UserError(
+            f"audit {run}: is an encoder; `phasezoo run {run}` first, then name the run by the "
+            f"first digits of its folder in {Path(runs) / 'cells'}"
+        )
+    saved = saved_run(run, Path(runs))
+    settings = saved.settings
+    items, split = divided(settings)
+    samples = saved.representation.transform(items)
+    members = task_of(settings["task"]).members
+    found = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
+    if out is not None:
+        name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
+        save(audit_figure(found, name), Path(out))
+        reported = np.concatenate([split.train, split.validation, split.holdout])
+        latents = saved.encoder.transform(samples.take(reported))
+        clusters_path(out).unlink(missing_ok=True)
+        if np.ptp(latents, axis=0).any():
+            save(_clusters_figure(latents), clusters_path(out))
+    return found
+
+
+def clusters_path(out: str | Path) -> Path:
+    """Where `audit` writes its second figure."""
+    return Path(out).with_suffix(".clusters.png")
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder, digest or MLflow run id.")],
+    out: Annotated[Path, typer.Option(help="Figure to write.")] = Path("audit.png"),
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Say whether the model of a finished run is alive, with the quantities behind it.
+
+    Example: `phasezoo audit 3f2a`
+    """
+    from framework.audit.audit import QUANTITIES
+
+    require_output(out)
+    found = audit(run, out=out, runs=runs)
+    typer.echo(f"{run}: {found.verdict}")
+    for reason in found.reasons:
+        typer.echo(f"  {reason}")
+    table = new_table("quantity", "value", "what it is")
+    for name, value in found.values.items():
+        table.add_row(name, f"{value:.3f}", QUANTITIES[name])
+    print_table(table)
+    both = [path for path in (out, clusters_path(out)) if path.exists()]
+    typer.echo(f"figures in {' and '.join(map(str, both))}")
+
+
+def _clusters_figure(latents: np.ndarray) -> Figure:
+    """Clusters (k-means) of latent vectors (n, d), coloured by isotropy."""
+    import numpy as np
+    from sklearn.cluster import KMeans
+
+    from framework.audit import isotropy
+
+    n = min(CLUSTERS, len(np.unique(latents, axis=0)))
+    labels = KMeans(n, n_init=3, random_state=0).fit_predict(latents)
+    return isotropy.figure(latents, labels)

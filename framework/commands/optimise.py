@@ -1,0 +1,89 @@
+"""`phasezoo optimise`: points of a space searched with several samplers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from framework.commands.options import ExperimentArgument, RunsOption, TrackOption, WorkersOption
+from framework.commands.printing import new_table, print_table, spoken, tell_ui, tell_unusable
+
+if TYPE_CHECKING:
+    from framework.search.optimisation import Optimised
+
+BEST_ROWS, WIDEST = 8, 8
+"""Rows and columns that are shown of what a search proposes; the file holds all of it."""
+
+
+def command(
+    path: ExperimentArgument,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Evaluations of each search.", show_default="100"),
+    ] = None,
+    workers: WorkersOption = 1,
+    data: Annotated[
+        str | None, typer.Option("--data", help="File or data set that the objectives read.")
+    ] = None,
+    track: TrackOption = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Search points of a space with several samplers, and compare each with random search.
+
+    The same command goes on where it was stopped.
+
+    Example: `phasezoo optimise experiments/optimise_li_sn_s_cl.yaml --data hull.csv --workers 2`
+    """
+    from framework.config.optimisation import read_optimisation
+    from framework.search.optimisation import optimise
+
+    experiment = read_optimisation(path)
+    if trials is not None:
+        experiment = experiment.model_copy(update={"trials": trials})
+    done = optimise(
+        experiment,
+        runs,
+        data=data,
+        workers=workers,
+        track=track,
+        progress=sys.stderr.isatty(),
+        where=str(path),
+    )
+    print_optimised(done, runs, track)
+
+
+def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
+    """A table an objective, where nothing was gained, and where everything is."""
+    from framework.search import optimisation_results as results
+
+    rows, folder = results.table(done.results), done.plan.folder
+    for title, own in rows.groupby("objective", sort=False):
+        table = new_table(*results.columns(done.results, str(title)))
+        table.title = results.heading(done.results, str(title)) + "; [95 % interval over seeds]"
+        for row in own.to_dict("records"):
+            table.add_row(*results.cells(row))
+        print_table(table)
+    for told in results.conclusions(rows):
+        typer.echo(told)
+    for name, made in done.tables.items():
+        if not len(made):
+            typer.echo(f"{name}.csv is empty: nothing kept all constraints")
+            continue
+        first = made.iloc[:BEST_ROWS, :WIDEST]
+        table = new_table(*first.columns)
+        for line in first.values.tolist():
+            table.add_row(*map(spoken, line))
+        table.title = f"{name}.csv: the best of {len(made)}"
+        print_table(table)
+    for title, objective in done.plan.objectives.items():
+        tell_unusable(objective, folder / f"unusable_rows_{title}.csv")
+    stood = done.results["value"].size - done.computed
+    typer.echo(f"searched {done.computed} evaluations made, {stood} stood already")
+    typer.echo(f"results  {folder / results.FILE}, evaluations.csv")
+    typer.echo(f"tables   {folder / 'table.csv'}, table.md")
+    typer.echo(f"figures  {folder / 'figures'}")
+    if track:
+        tell_ui(runs)

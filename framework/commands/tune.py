@@ -1,0 +1,106 @@
+"""`phasezoo tune`: a search for the settings of an encoder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from framework.base.databases import shown
+from framework.base.errors import UserError
+from framework.commands.options import ExperimentArgument, RunsOption, TrackOption, WorkersOption
+from framework.commands.printing import finish, new_table, print_leaderboard, print_table, spoken
+
+if TYPE_CHECKING:
+    from framework.search.tuning import Tuned
+
+
+def command(
+    path: ExperimentArgument,
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder to tune.", show_default="the YAML's, or its first")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Finished trials in total.", show_default="40")
+    ] = None,
+    workers: WorkersOption = 1,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Database URL: sqlite:///study.db, postgresql://user@host/name.",
+            show_default="a journal in the folder of results",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which no new trial is begun.")
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
+    register: Annotated[
+        str | None, typer.Option(help="Register the winner in MLflow under this name.")
+    ] = None,
+    track: TrackOption = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Search an encoder's settings on validation; score defaults and winner once on the hold-out.
+
+    The same command goes on where it was stopped.
+
+    Example: `phasezoo tune experiments/tune_phase_field_vae.yaml --trials 40 --workers 2`
+    """
+    from framework.config.experiment import read_experiment
+    from framework.runs.data import with_data
+    from framework.search.tuning import tune
+
+    if register is not None and not track:
+        raise UserError("--register: a model is registered in MLflow; leave --no-track out")
+    experiment = read_experiment(path)
+    if data is not None:
+        experiment = with_data(experiment, data)
+    tuned = tune(
+        experiment,
+        runs,
+        encoder=encoder,
+        trials=trials,
+        workers=workers,
+        storage=storage,
+        timeout=timeout,
+        track=track,
+        register=register,
+        progress=sys.stderr.isatty(),
+        where=str(path),
+    )
+    print_tuned(tuned)
+    if tuned.outcome is not None:
+        finish(tuned.outcome, runs, track)
+
+
+def print_tuned(tuned: Tuned) -> None:
+    """What a search found, what it gained, and how it goes on where trials are missing."""
+    ended = tuned.finished + tuned.pruned + tuned.failed
+    counts = f"{tuned.finished} finished, {tuned.pruned} pruned, {tuned.failed} failed"
+    typer.echo(f"trials   {ended} of {tuned.search.study.slots}: {counts}")
+    for cause in tuned.causes[:5]:
+        typer.echo(f"         {cause}", err=True)
+    typer.echo(f"study    {shown(tuned.search.study.storage)}, figures in {tuned.search.folder}")
+    if tuned.best is None or tuned.chosen is None:
+        typer.echo("the time is over; the same command goes on")
+        return
+    defaults = tuned.search.base.settings["encoder"]["parameters"]
+    table = new_table("setting", "default", "tuned")
+    for name in tuned.search.study.space:
+        table.add_row(name, str(defaults[name]), spoken(tuned.best.parameters[name]))
+    print_table(table)
+    objective = tuned.search.tuning.objectives[0]
+    typer.echo(
+        f"chosen   trial {tuned.chosen.number}: validation {objective} "
+        f"{tuned.chosen.values[0]:.4f}; as YAML in {tuned.search.folder / 'best.yaml'}"
+    )
+    if tuned.outcome is None or tuned.outcome.results is None:
+        return
+    print_leaderboard(tuned.outcome)
+    gained = new_table("hold-out metric", "tuned - default [95 % interval]")
+    for name, told in tuned.gains().items():
+        gained.add_row(name, told)
+    print_table(gained)
