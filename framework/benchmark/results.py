@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from framework.audit.audit import QUANTITIES
+from framework.audit.quantities import QUANTITIES
 from framework.base.errors import UserError
 from framework.base.files import whole
 from framework.benchmark.leaderboard import leaderboard, to_markdown

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from framework.audit.audit import Audit
+    from framework.audit.quantities import Audit
 
 CLUSTERS = 8
 """Clusters of a latent space in the audit's second figure."""
@@ -83,7 +83,7 @@ def command(
 
     Example: `phasezoo audit 3f2a`
     """
-    from framework.audit.audit import QUANTITIES
+    from framework.audit.quantities import QUANTITIES
 
     require_output(out)
     found = audit(run, out=out, runs=runs)
@@ -103,8 +103,8 @@ def _clusters_figure(latents: np.ndarray) -> Figure:
     import numpy as np
     from sklearn.cluster import KMeans
 
-    from framework.audit import isotropy
+    from framework.figures.isotropy import isotropy_figure
 
     n = min(CLUSTERS, len(np.unique(latents, axis=0)))
     labels = KMeans(n, n_init=3, random_state=0).fit_predict(latents)
-    return isotropy.figure(latents, labels)
+    return isotropy_figure(latents, labels)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from framework.audit.quantities import ACTIVE_VARIANCE, Audit
 from framework.figures.canvas import (
     BLACK,
     BLUE,
@@ -20,9 +21,6 @@ from framework.figures.canvas import (
     new_figure,
 )
 from framework.figures.canvas import save as save
-
-if TYPE_CHECKING:
-    from framework.audit.audit import Audit
 
 
 def audit_figure(audit: Audit, name: str) -> Figure:
@@ -79,8 +77,6 @@ def _combinations(axes: Axes, audit: Audit) -> None:
 
 
 def _latent_dimensions(axes: Axes, audit: Audit) -> None:
-    from framework.audit.audit import ACTIVE_VARIANCE
-
     order = np.argsort(-audit.evidence["variance"], kind="stable")
     bars = {"variance": (audit.evidence["variance"][order], BLUE)}
     if "kl" in audit.evidence:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import phasezoo as face
-from framework.audit.audit import QUANTITIES
+from framework.audit.quantities import QUANTITIES
 from framework.base.errors import UserError
 from framework.runs.cell import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
