@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import xarray as xr
+
 from framework.audit.audit import audit
+from framework.audit.quantities import Audit
+from framework.base.files import whole_folder
 from framework.contracts.task import Fit
-from framework.runs.cell import cell_of, ranked
+from framework.runs.cell import best_of, cell_of, write_cell
 from framework.runs.components import built, represented, task_of
 from framework.runs.items import divided
 from framework.runs.run import Run, versions
@@ -40,51 +42,41 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
 
 
 def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
-    """Fit, score and evaluate one run; its folder appears when all of it is written."""
-    from framework.figures import latent as latent_plots
-    from framework.figures.audit import audit_figure
-    from framework.figures.canvas import save, save_all
-    from framework.figures.run import run_figures
+    """Fit, score and evaluate one run; its folder appears when all of it is written.
 
-    settings = run.settings
+    Raises:
+        UserError: what a user can fix of settings or data, or the folder cannot be written.
+    """
     done = fit(run, None if progress is None else lambda _: progress)
-    items, split, encoder, representation = (
-        done.items,
-        done.split,
+    judged = done.task.judge(done, run.settings["resamples"])
+    audited = audit(
         done.encoder,
         done.representation,
+        done.samples,
+        done.items,
+        done.split,
+        done.task.members,
     )
-    judged = done.task.judge(done, settings["resamples"])
-    members = done.task.members
-    found = audit(encoder, representation, done.samples, items, split, members)
-    cell = cell_of(run, split, judged, encoder, done.samples)
-    for name in ("variance", "kl"):
-        if name in found.evidence:
-            cell[f"latent_{name}"] = ("latent_dim", found.evidence[name])
-    cell.attrs["audit"] = json.dumps([found.verdict, found.reasons, found.values])
-    cell.attrs |= {"seconds_fit": done.seconds, "seconds_score": judged.seconds}
-    cell.attrs["versions"] = json.dumps(versions())
-
+    cell = cell_of(run, done, judged, audited)
     folder = run.folder(runs)
-    scratch = folder.with_name(f".{run.digest}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        encoder.save(scratch / encoder.checkpoint)
-        representation.save(scratch / representation.checkpoint)
-        (scratch / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
-        listed = split.unexplored if len(split.unexplored) else split.holdout
-        names = items[items.attrs["named_by"]].values[listed].astype(str)
-        table = ranked(names, judged.scores[listed]).head(1000)
-        table.to_csv(scratch / "ranking.csv", index=False)
-        save_all({**done.task.figures(cell), **run_figures(cell)}, scratch / "figures")
-        save(audit_figure(found, run.encoder), scratch / "figures" / "audit.png")
-        latent_plots.save_latent_figures(done, cell, scratch / "figures")
-        compressed = {name: {"zlib": True, "complevel": 4} for name in ("score", "part")}
-        cell.to_netcdf(scratch / "cell.nc", engine="netcdf4", encoding=compressed)
-        if folder.exists():  # left by an older version of this file, without cell.nc
-            shutil.rmtree(folder)
-        scratch.replace(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with whole_folder(folder) as scratch:
+        done.encoder.save(scratch / done.encoder.checkpoint)
+        done.representation.save(scratch / done.representation.checkpoint)
+        settings = json.dumps(run.settings, indent=1, sort_keys=True)
+        (scratch / "run.json").write_text(settings)
+        best_of(done, judged).to_csv(scratch / "ranking.csv", index=False)
+        _draw(run, done, audited, cell, scratch / "figures")
+        write_cell(cell, scratch)
     return folder
+
+
+def _draw(run: Run, done: Fit, audited: Audit, cell: xr.Dataset, folder: Path) -> None:
+    """The figures of a run as PNG."""
+    from framework.figures.audit import audit_figure
+    from framework.figures.canvas import save_all
+    from framework.figures.latent import save_latent_figures
+    from framework.figures.run import run_figures
+
+    audit_drawn = {"audit": audit_figure(audited, run.encoder)}
+    save_all({**done.task.figures(cell), **run_figures(cell), **audit_drawn}, folder)
+    save_latent_figures(done, cell, folder)

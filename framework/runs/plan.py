@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+
+import xarray as xr
 
 from framework.base.errors import UserError, nearest, placed
 from framework.config.experiment import Experiment
@@ -25,6 +29,36 @@ from framework.runs.run import Run, code_of
 from framework.runs.settings import same_training
 
 
+@dataclass(frozen=True)
+class _Contestant:
+    """An encoder of an experiment, its settings checked, and the representation that it reads.
+
+    Attributes:
+        place: where the experiment names it, for messages.
+    """
+
+    place: str
+    title: str
+    encoder: dict[str, Any]
+    representation: dict[str, Any]
+
+    def run(self, cell: dict[str, Any], label: str) -> Run:
+        """Its run on one fold and seed.
+
+        Args:
+            cell: what all encoders of that fold and seed share.
+        """
+        settings = {**cell, "encoder": self.encoder, "representation": self.representation}
+        if begin := self.encoder["parameters"].get("pretrained"):
+            with placed(f"{self.place}.pretrained"):
+                settings["pretrained"] = same_training(begin, settings)
+        settings["code"] = code_of(settings)
+        split = {key: cell["split"][key] for key in ("name", "parameters")}
+        if files := file_digests(split, self.representation):
+            settings["files"] = files
+        return Run(settings, self.title, label, cell["seed"])
+
+
 def plan(experiment: Experiment, where: str = "") -> list[Run]:
     """All runs of an experiment, checked before anything is computed.
 
@@ -37,63 +71,68 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
     prefix = f"{where}: " if where else ""
     dataset = resolved(DATASETS, experiment.dataset, f"{prefix}dataset")
     task = resolve_task(experiment.task, f"{prefix}task")
-    data, wanted = json.dumps(dataset), json.dumps(task)
     with placed(where):
-        items = prepared_items(data, wanted)
-        judge = task_of(task)
-        _require_measured(experiment, judge)
-    encoders = []
+        items = prepared_items(json.dumps(dataset), json.dumps(task))
+        _require_measured(experiment, task_of(task))
+    contestants = _contestants(experiment, items, prefix)
+    common = {
+        "dataset": dataset,
+        "task": task,
+        "items": items.attrs["digest"],
+        "validation_fraction": experiment.validation_fraction,
+        "resamples": experiment.resamples,
+    }
+    return [
+        contestant.run(cell, label)
+        for cell, label in _cells(experiment, common, prefix)
+        for contestant in contestants
+    ]
+
+
+def _contestants(experiment: Experiment, items: xr.Dataset, prefix: str) -> list[_Contestant]:
+    """The encoders of an experiment, each built once so that settings which do not fit are
+    refused now."""
+    contestants = []
     fitted: dict[str, Representation] = {}
     for i, component in enumerate(experiment.encoders):
         place = f"{prefix}encoders[{i}]"
         encoder = resolved(ENCODERS, component, place)
         name = read_by(encoder)
-        settings = experiment.representations.get(name, {})
-        shown = Component(name=name, parameters=settings)
-        representation = resolved(REPRESENTATIONS, shown, f"{prefix}representations.{name}")
+        wanted = Component(name=name, parameters=experiment.representations.get(name, {}))
+        representation = resolved(REPRESENTATIONS, wanted, f"{prefix}representations.{name}")
         if name not in fitted:
             with placed(f"{prefix}representations.{name}"):
                 fitted[name] = tried(representation, items)
         require_buildable(encoder, fitted[name], place)
-        encoders.append((place, component.title, encoder, representation))
+        contestants.append(_Contestant(place, component.title, encoder, representation))
     for name in experiment.representations:
         REPRESENTATIONS.require(name, f"{prefix}representations")
         if name not in fitted:
             raise UserError(
                 f"{prefix}representations.{name}: no encoder here reads it; take it out"
             )
-    found = []
+    return contestants
+
+
+def _cells(
+    experiment: Experiment, common: dict[str, Any], prefix: str
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every split, seed and fold: the settings that all encoders share there, and its label."""
+    data, task = json.dumps(common["dataset"]), json.dumps(common["task"])
+    judge = task_of(common["task"])
     for i, component in enumerate(experiment.splits):
         place = f"{prefix}splits[{i}]"
         split = resolved(SPLITS, component, place, given=("fields", "seed"))
         for seed in experiment.seeds:
             drawn = seed if experiment.split_seed is None else experiment.split_seed
             with placed(place):
-                folds = folds_of(data, wanted, json.dumps(split), drawn)
+                folds = folds_of(data, task, json.dumps(split), drawn)
             for fold in folds:
-                common = {
-                    "dataset": dataset,
-                    "task": task,
-                    "items": items.attrs["digest"],
-                    "split": {**split, "fold": fold, "seed": drawn},
-                    "seed": seed,
-                    "validation_fraction": experiment.validation_fraction,
-                    "resamples": experiment.resamples,
-                }
+                cell = {**common, "split": {**split, "fold": fold, "seed": drawn}, "seed": seed}
                 with placed(place):
                     # refuses a fold that cannot be judged before anything is computed
-                    judge.require(*divided(common))
-                label = f"{component.title}/{fold}" if fold else component.title
-                for encoder_place, title, encoder, representation in encoders:
-                    own: dict[str, Any] = {"encoder": encoder, "representation": representation}
-                    if begin := encoder["parameters"].get("pretrained"):
-                        with placed(f"{encoder_place}.pretrained"):
-                            own["pretrained"] = same_training(begin, {**common, **own})
-                    own["code"] = code_of({**common, **own})
-                    if files := file_digests(split, representation):
-                        own["files"] = files
-                    found.append(Run({**common, **own}, title, label, seed))
-    return found
+                    judge.require(*divided(cell))
+                yield cell, f"{component.title}/{fold}" if fold else component.title
 
 
 def _require_measured(experiment: Experiment, task: Task) -> None:
