@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from framework.base.errors import UserError, nearest
+from framework.base.files import require_writable
 from framework.base.progress import new_bars
 from framework.config.experiment import experiment_from
 from framework.contracts.encoder import Encoder
@@ -68,7 +69,8 @@ class LatentSpace:
         It is a run of the task `property` like any other: computed once, and audited.
 
         Raises:
-            UserError: the data set or the encoder is unknown, or too few materials are left.
+            UserError: the data set or the encoder is unknown, or too few materials are left,
+                or ``runs`` cannot be written.
         """
         data = data_component(dataset)
         content = {
@@ -87,6 +89,7 @@ class LatentSpace:
         content["metrics"] = [f"{content['task']['properties'][0]}/all/mae"]  # type: ignore[index]
         (run,) = plan(experiment_from(content, "the latent space"))
         if not run.finished(runs):
+            require_writable(runs)
             with new_bars(sys.stderr.isatty()) as bars:
                 bar = bars.add_task(f"fitting {run.encoder}", total=None)
                 execute(run, runs, lambda done, n: bars.update(bar, completed=done, total=n))
@@ -159,7 +162,7 @@ class LatentSpace:
         known = self.materials.attrs["properties"].split()
         if name not in known:
             raise UserError(
-                f"'{name}' is no property of {self.materials.attrs['title']}; {nearest(name, known)}"
+                f"'{name}' is not a property of {self.materials.attrs['title']}; {nearest(name, known)}"
             )
         return self.materials[name].values.astype(float)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framework.base.errors import UserError
-from framework.commands.opened import saved_run
+from framework.base.errors import UserError, nearest
+from framework.commands.opened import RunArgument, named_run, saved_run
 from framework.commands.options import RunsOption, require_output
 from framework.commands.printing import new_table, print_table
 from framework.registry.registry import ENCODERS
@@ -28,16 +28,16 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     """Audit a finished run again: is the model alive?
 
     Args:
-        run: folder, digest or its beginning, MLflow run id.
-        out: where to write the figure (PNG), and beside it (``clusters_path``) the clusters of
+        run: folder, digest or its beginning, MLflow run id, or ``last``.
+        out: where to write the figure (its ending decides: .png, .pdf, .svg), and beside it (``clusters_path``) the clusters of
             the latent space coloured by their isotropy, where there is more than one latent
             vector; none is drawn without.
 
     Returns:
-        verdict, reasons, quantities (`framework.audit.audit.QUANTITIES` says what they mean).
+        verdict, reasons, quantities (`framework.audit.quantities.QUANTITIES` says what they mean).
 
     Raises:
-        UserError: there is no such run, or its data have changed.
+        UserError: there is no such run, its data have changed, or ``out`` cannot be a figure.
     """
     import numpy as np
 
@@ -52,30 +52,49 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
             f"audit {run}: is an encoder; `phasezoo run {run}` first, then name the run by the "
             f"first digits of its folder in {Path(runs) / 'cells'}"
         )
+    if out is not None:
+        require_figure(Path(out))
     saved = saved_run(run, Path(runs))
     settings = saved.settings
     items, split = divided(settings)
     samples = saved.representation.transform(items)
     members = task_of(settings["task"]).members
-    found = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
+    audited = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
     if out is not None:
         name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
-        save(audit_figure(found, name), Path(out))
+        save(audit_figure(audited, name), Path(out))
         reported = np.concatenate([split.train, split.validation, split.holdout])
         latents = saved.encoder.transform(samples.take(reported))
         clusters_path(out).unlink(missing_ok=True)
         if np.ptp(latents, axis=0).any():
             save(_clusters_figure(latents), clusters_path(out))
-    return found
+    return audited
 
 
 def clusters_path(out: str | Path) -> Path:
     """Where `audit` writes its second figure."""
-    return Path(out).with_suffix(".clusters.png")
+    out = Path(out)
+    return out.with_name(f"{out.stem}.clusters{out.suffix}")
+
+
+def require_figure(out: Path) -> None:
+    """Refuse a file that no figure can be written to, before anything is computed.
+
+    Raises:
+        UserError: its ending is not one that can be drawn; the nearest are named.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    if out.suffix[1:].lower() not in FigureCanvasBase.get_supported_filetypes():
+        kind = f"as '{out.suffix}'" if out.suffix else "without an ending"
+        raise UserError(
+            f"--out {out}: a figure cannot be written {kind}; "
+            f"{nearest(out.suffix[1:], ('png', 'pdf', 'svg', 'jpg'))}"
+        )
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder, digest or MLflow run id.")],
+    run: RunArgument,
     out: Annotated[Path, typer.Option(help="Figure to write.")] = Path("audit.png"),
     runs: RunsOption = Path("runs"),
 ) -> None:
@@ -86,16 +105,18 @@ def command(
     from framework.audit.quantities import QUANTITIES
 
     require_output(out)
-    found = audit(run, out=out, runs=runs)
-    typer.echo(f"{run}: {found.verdict}")
-    for reason in found.reasons:
+    require_figure(out)
+    run = named_run(run, runs)
+    audited = audit(run, out=out, runs=runs)
+    typer.echo(f"{run}: {audited.verdict}")
+    for reason in audited.reasons:
         typer.echo(f"  {reason}")
     table = new_table("quantity", "value", "what it is")
-    for name, value in found.values.items():
+    for name, value in audited.values.items():
         table.add_row(name, f"{value:.3f}", QUANTITIES[name])
     print_table(table)
-    both = [path for path in (out, clusters_path(out)) if path.exists()]
-    typer.echo(f"figures in {' and '.join(map(str, both))}")
+    figures = [path for path in (out, clusters_path(out)) if path.exists()]
+    typer.echo(f"figures in {' and '.join(map(str, figures))}")
 
 
 def _clusters_figure(latents: np.ndarray) -> Figure:

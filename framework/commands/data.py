@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from framework.commands.options import StrictOption
 from framework.commands.printing import new_table, print_table
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 app = typer.Typer(
     help="List, describe and validate data sets.\n\nExample: `phasezoo data validate mine.csv`",
@@ -59,6 +62,7 @@ def data_validate(
     """
     from framework.contracts.dataset import unusable_rows
     from framework.registry.registry import DATASETS
+    from framework.runs.reads import Read
 
     dataset = DATASETS.load("file")(str(path), strict=strict)
     describe_data(dataset)
@@ -67,9 +71,11 @@ def data_validate(
         typer.echo(f"  line {row.line}: {row.reason}: {row.text[:60]}")
     if len(rows) > 20:
         typer.echo(f"  and {len(rows) - 20} more; a run with the file writes all to a side file")
+    typer.echo(f"read        {Read.of(path, dataset.sizes['material'], rows).text()}")
 
 
-def describe_data(dataset: Any) -> None:
+def describe_data(dataset: xr.Dataset) -> None:
+    """Print size, properties, classes, source and licence of a data set."""
     attrs = dataset.attrs
     sets = set(dataset["element_set"].values.astype(str))
     typer.echo(f"{attrs['title']}")
@@ -87,5 +93,3 @@ def describe_data(dataset: Any) -> None:
     for key in ("source", "licence", "citation", "digest"):
         if attrs[key]:
             typer.echo(f"{key:<11} {attrs[key]}")
-    if attrs["n_unusable"]:
-        typer.echo(f"unusable    {attrs['n_unusable']} rows of the file")

@@ -6,8 +6,13 @@ stand inside the verbs, so that listings and help answer at once.
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated
 
 import typer
 
@@ -29,12 +34,30 @@ from framework.commands import (
 
 app = typer.Typer(
     name="phasezoo",
-    help="Benchmark materials encoders honestly: baselines, intervals and audits in every table.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"phasezoo {version('phasezoo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def phasezoo(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Benchmark materials encoders honestly: baselines, intervals and audits in every table."""
+
+
 app.command("models")(models.command)
 app.add_typer(data.app, name="data")
 app.command("run")(run.command)
@@ -51,19 +74,48 @@ app.command("check")(check.command)
 
 def main() -> None:
     """Entry point of the command."""
+    os.environ["MPLBACKEND"] = "agg"  # no window is opened, so what the user's shell says is moot
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 gets escapes
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with _standard_output():
+            app()
     except UserError as error:
         typer.echo(f"phasezoo: {_printable(str(error))}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo(
-            "phasezoo: interrupted; finished runs are kept, the same command goes on", err=True
+            "phasezoo: interrupted; finished runs are kept. Run the same command to continue.",
+            err=True,
         )
         sys.exit(130)
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Nobody may be there to read what is printed: the shell has closed it, the reader has ended
+    (`| head`), or the disk that it goes to is full.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    if sys.stdout is None:  # closed: >&-
+        sys.stdout = io.StringIO()
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        with suppress(OSError, ValueError):  # or the interpreter would try again when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            sys.exit(1)
+        where = error.filename or "standard output"
+        raise UserError(f"{where}: cannot be written ({error.strerror})") from None
 
 
 def _printable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framework.commands.options import ExperimentArgument, RunsOption, TrackOption, WorkersOption
-from framework.commands.printing import new_table, print_table, spoken, tell_ui, tell_unusable
+from framework.commands.printing import new_table, print_reads, print_table, spoken, tell_ui
 
 if TYPE_CHECKING:
     from framework.search.optimisation import Optimised
@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Search points of a space with several samplers, and compare each with random search.
 
-    The same command goes on where it was stopped.
+    Run the same command again to continue where it was stopped.
 
     Example: `phasezoo optimise experiments/optimise_li_sn_s_cl.yaml --data hull.csv --workers 2`
     """
@@ -60,30 +60,30 @@ def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
     from framework.search import optimisation_results as results
 
     rows, folder = results.table(done.results), done.plan.folder
-    for title, own in rows.groupby("objective", sort=False):
+    for title, of_title in rows.groupby("objective", sort=False):
         table = new_table(*results.columns(done.results, str(title)))
         table.title = results.heading(done.results, str(title)) + "; [95 % interval over seeds]"
-        for row in own.to_dict("records"):
+        for row in of_title.to_dict("records"):
             table.add_row(*results.cells(row))
         print_table(table)
-    for told in results.conclusions(rows):
-        typer.echo(told)
-    for name, made in done.tables.items():
-        if not len(made):
+    for sentence in results.conclusions(rows):
+        typer.echo(sentence)
+    for name, proposed in done.tables.items():
+        if not len(proposed):
             typer.echo(f"{name}.csv is empty: nothing kept all constraints")
             continue
-        first = made.iloc[:BEST_ROWS, :WIDEST]
-        table = new_table(*first.columns)
-        for line in first.values.tolist():
+        best = proposed.iloc[:BEST_ROWS, :WIDEST]
+        table = new_table(*best.columns)
+        for line in best.values.tolist():
             table.add_row(*map(spoken, line))
-        table.title = f"{name}.csv: the best of {len(made)}"
+        table.title = f"{name}.csv: the best of {len(proposed)}"
         print_table(table)
-    for title, objective in done.plan.objectives.items():
-        tell_unusable(objective, folder / f"unusable_rows_{title}.csv")
-    stood = done.results["value"].size - done.computed
-    typer.echo(f"searched {done.computed} evaluations made, {stood} stood already")
+    reused = done.results["value"].size - done.computed
+    typer.echo(f"searched {done.computed} evaluations made, {reused} reused")
     typer.echo(f"results  {folder / results.FILE}, evaluations.csv")
     typer.echo(f"tables   {folder / 'table.csv'}, table.md")
     typer.echo(f"figures  {folder / 'figures'}")
     if track:
         tell_ui(runs)
+    for title, objective in done.plan.objectives.items():
+        print_reads(objective, folder / f"unusable_rows_{title}.csv")

@@ -37,7 +37,11 @@ SeedOption = Annotated[
 
 
 def settings_of(given: list[str] | None, verb: Callable[..., Any]) -> dict[str, Any]:
-    """The encoder's settings of `--set name=value`, for a verb that takes them as keywords."""
+    """The encoder's settings of `--set name=value`, for a verb that takes them as keywords.
+
+    Raises:
+        UserError: a text is not of that form, a name is set twice or belongs to the verb itself.
+    """
     from framework.config.strict_yaml import read_yaml
 
     out: dict[str, Any] = {}
@@ -49,7 +53,7 @@ def settings_of(given: list[str] | None, verb: Callable[..., Any]) -> dict[str, 
             raise UserError(f"--set {text}: '{name}' is set twice; set it once")
         if name in inspect.signature(verb).parameters:
             raise UserError(
-                f"--set {text}: '{name}' is no setting of the encoder; give it to the command "
+                f"--set {text}: '{name}' is not a setting of the encoder; give it to the command "
                 "itself (see --help)"
             )
         out[name] = read_yaml(value, where=f"--set {name}")
@@ -57,14 +61,18 @@ def settings_of(given: list[str] | None, verb: Callable[..., Any]) -> dict[str, 
 
 
 def require_output(out: Path, *inputs: str | Path | None) -> None:
-    """Refuse a file that cannot be written, or that is read, before anything is computed."""
+    """Refuse a file that cannot be written, or that is read, before anything is computed.
+
+    Raises:
+        UserError: with the reason.
+    """
     try:
         if out.resolve() in [Path(path).resolve() for path in inputs if path]:
             raise UserError(f"--out {out}: is a file that this command reads; name another one")
         out.parent.mkdir(parents=True, exist_ok=True)
-        stood = out.exists()
+        existed = out.exists()
         out.open("ab").close()
-        if not stood:
+        if not existed:
             out.unlink()
     except OSError as error:
         raise UserError(
@@ -73,4 +81,5 @@ def require_output(out: Path, *inputs: str | Path | None) -> None:
 
 
 def symbols_of(text: str) -> tuple[str, ...]:
+    """The symbols of "Li,S", "Li-S" or "Li S"."""
     return tuple(text.replace(",", " ").replace("-", " ").split())

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from framework.runs.finished import RUNS, mark_last
+from framework.runs.reads import reads_of
+
 if TYPE_CHECKING:
     from framework.benchmark.benchmark import Outcome
+    from framework.contracts.dataset import HasAttrs
 
 
 def new_table(*columns: str) -> Any:
@@ -46,20 +50,25 @@ def print_leaderboard(outcome: Outcome) -> None:
 
 
 def finish(outcome: Outcome, runs: Path, track: bool) -> None:
-    """Say where everything is; exit code 1 where a run failed."""
+    """Say where everything is, and what was read of the user's files.
+
+    Raises:
+        typer.Exit: with code 1 where a run failed.
+    """
     from framework.runs.items import items_of
 
     items = items_of(outcome.plan[0].settings)
-    tell_unusable(items, outcome.folder / "unusable_rows.csv")
     typer.echo(f"fields   {items.attrs['summary']}")
-    stood = len(outcome.plan) - len(outcome.computed) - len(outcome.failures)
-    typer.echo(f"runs     {len(outcome.computed)} computed, {stood} stood already")
+    reused = len(outcome.plan) - len(outcome.computed) - len(outcome.failures)
+    typer.echo(f"runs     {len(outcome.computed)} computed, {reused} reused")
     if outcome.results is not None:
         typer.echo(f"results  {outcome.folder / 'results.nc'}")
         typer.echo(f"tables   {outcome.folder / 'leaderboard.csv'}, leaderboard.md")
         typer.echo(f"figures  {outcome.folder / 'figures'}, and for each run {runs / 'cells'}")
-    if track and outcome.results is not None:
-        tell_ui(runs)
+        _print_last(outcome, runs)
+        if track:
+            tell_ui(runs)
+    print_reads(items, outcome.folder / "unusable_rows.csv")
     if outcome.failures:
         names = {run.digest: run for run in outcome.plan}
         for digest, cause in outcome.failures.items():
@@ -68,20 +77,40 @@ def finish(outcome: Outcome, runs: Path, track: bool) -> None:
         raise typer.Exit(1)
 
 
-def tell_unusable(source: Any, path: Path) -> None:
-    """Name the rows that could not be used, from the attributes of items or of a ranking."""
-    from framework.contracts.dataset import unusable_rows, write_unusable_rows
-
-    if rows := unusable_rows(source):
-        write_unusable_rows(source, path)
-        count = f"{len(rows)} row{'s' * (len(rows) > 1)}"
-        typer.echo(f"unusable {count} of the input, by line and reason in {path}", err=True)
+def _print_last(outcome: Outcome, runs: Path) -> None:
+    """Name one run by its digest; from now on it is the one that ``last`` means."""
+    run = next(run for run in reversed(outcome.plan) if run.finished(runs))
+    mark_last(run.folder(runs))
+    what = f"{run.encoder}, {run.split}, seed {run.seed}"
+    typer.echo(f"last     {run.digest} ({what}); phasezoo audit last{_in(runs)}")
 
 
 def tell_ui(runs: Path) -> None:
-    suffix = "" if runs == Path("runs") else f" --runs {runs}"
-    typer.echo(f"compare  phasezoo ui{suffix}")
+    """How the runs are compared in MLflow."""
+    typer.echo(f"compare  phasezoo ui{_in(runs)}")
+
+
+def _in(runs: Path) -> str:
+    return "" if runs == RUNS else f" --runs {runs}"
 
 
 def spoken(value: Any) -> str:
+    """A value of a table as a person would write it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_reads(source: HasAttrs, path: Path) -> None:
+    """What was read of the user's files, what was used, and what was left out and why.
+
+    Args:
+        source: items, or a table or objective made from them.
+        path: the side file that names every row that was left out.
+    """
+    from framework.contracts.dataset import write_unusable_rows
+
+    reads = reads_of(source)
+    for read in reads:
+        typer.echo(f"read     {read.text()}")
+    if any(read.left_out for read in reads):
+        write_unusable_rows(source, path)
+        typer.echo(f"         each row that was left out, by line and reason: {path}")

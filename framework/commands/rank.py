@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framework.base.errors import UserError
+from framework.base.files import whole
 from framework.commands.opened import opened
 from framework.commands.options import (
     CandidatesOption,
@@ -21,7 +22,7 @@ from framework.commands.options import (
     settings_of,
     symbols_of,
 )
-from framework.commands.printing import new_table, print_table, tell_unusable
+from framework.commands.printing import new_table, print_reads, print_table
 from framework.registry.registry import CANDIDATES, ENCODERS
 from framework.runs.data import DATASET, data_component, ranking_of_fields
 from framework.runs.finished import RUNS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from framework.contracts.encoder import Encoder
     from framework.contracts.representation import Samples
 
 NEIGHBOURS_AT_ONCE = 10_000
@@ -55,7 +57,7 @@ def rank(
 
     Args:
         model: a registered encoder, then fitted on all reported fields; or a finished run
-            (folder, digest, MLflow run id), whose checkpoint is taken as it is: it has not seen
+            (folder, digest, MLflow run id, or ``last``), whose checkpoint is taken as it is: it has not seen
             its own hold-out and validation fields.
         data, pattern, candidates, features, seed, parameters: as in `run`. A finished run has
             its own; for it only ``candidates`` may be given, and their ``pattern``.
@@ -64,39 +66,19 @@ def rank(
     Returns:
         one row a field: rank, elements, score (higher = more plausible), percentile among the
         candidates listed, nearest_reported (the one that shares most
-        elements, then closest by descriptors). ``attrs``: unusable_rows (JSON).
+        elements, then closest by descriptors). ``attrs``: reads, unusable_rows (JSON).
 
     Raises:
         UserError: anything in it is unknown or unusable, or no candidate is left.
     """
-    from framework.config.schema import Component
-    from framework.runs import components
     from framework.runs.cell import ranked
-    from framework.runs.components import task_of
-    from framework.runs.items import items_of
 
     CANDIDATES.load("pattern")(contains=tuple(contains), exclude=tuple(exclude))  # checks symbols
+    task = ranking_of_fields(pattern, candidates, strict)
     if model in ENCODERS.names():
-        name = ENCODERS.load(model).representation
-        settings: dict[str, Any] = components.resolve(
-            dataset=Component.model_validate(
-                data_component(DATASET if data is None else data, strict=strict)
-            ),
-            task=Component.model_validate(ranking_of_fields(pattern, candidates, strict)),
-            encoder=Component(name=model, parameters=parameters),
-            representation=Component(
-                name=name, parameters={"features": features} if features else {}
-            ),
-            where="rank",
-        )
-        items = items_of(settings)
-        shown = components.represented(settings["representation"], items, _where(items, True))[1]
-        components.require_buildable(settings["encoder"], shown, "rank")
-        encoder = components.built(settings["encoder"], shown, seed or 0)
-        encoder.fit(shown.take(_where(items, True)))
+        dataset = data_component(DATASET if data is None else data, strict=strict)
+        items, samples, encoder = _fitted(model, parameters, dataset, task, features, seed or 0)
     else:
-        saved = opened(model, Path(runs))
-        settings = saved.settings
         own = {"data": data, "features": features, "seed": seed, **parameters}
         if candidates is None:
             own |= {"pattern": pattern, "strict": strict or None}
@@ -105,22 +87,65 @@ def rank(
                 f"rank {model}: a finished run has its own {', '.join(given)}; leave it out, or "
                 "rank by an encoder's name to fit anew"
             )
-        if candidates is not None:
-            task = components.resolve_task(ranking_of_fields(pattern, candidates, strict), "rank")
-            settings = {**settings, "task": task}
-        elif task_of(settings["task"]).members is None:
-            raise UserError(
-                f"rank {model}: is a run of task '{settings['task']['name']}', which has no "
-                "unexplored fields to list; take a run of task 'plausibility'"
-            )
-        items = items_of(settings)
-        shown, encoder = saved.representation.transform(items), saved.encoder
+        other_task = None if candidates is None else task
+        items, samples, encoder = _of_run(model, Path(runs), other_task)
     reported, listed = _where(items, True), _listed(items, contains, exclude)
-    scores = encoder.score_samples(shown.take(listed))
+    scores = encoder.score_samples(samples.take(listed))
     table = ranked(items["element_set"].values[listed], scores)
-    table["nearest_reported"] = _nearest(items, shown, reported, listed[table.attrs["order"]])
-    table.attrs = {"unusable_rows": items.attrs["unusable_rows"]}
+    best_first = listed[table.attrs["order"]]
+    table["nearest_reported"] = _nearest(items, samples, reported, best_first)
+    table.attrs = {name: items.attrs[name] for name in ("unusable_rows", "reads")}
     return table
+
+
+def _fitted(
+    model: str,
+    parameters: dict[str, Any],
+    dataset: dict[str, Any],
+    task: dict[str, Any],
+    features: str | None,
+    seed: int,
+) -> tuple[xr.Dataset, Samples, Encoder]:
+    """The items of a task, and an encoder fitted on all reported ones."""
+    from framework.config.schema import Component
+    from framework.runs import components
+    from framework.runs.items import items_of
+
+    reads = ENCODERS.load(model).representation
+    settings = components.resolve(
+        dataset=Component.model_validate(dataset),
+        task=Component.model_validate(task),
+        encoder=Component(name=model, parameters=parameters),
+        representation=Component(name=reads, parameters={"features": features} if features else {}),
+        where="rank",
+    )
+    items = items_of(settings)
+    train = _where(items, True)
+    _, samples = components.represented(settings["representation"], items, train)
+    components.require_buildable(settings["encoder"], samples, "rank")
+    encoder = components.built(settings["encoder"], samples, seed)
+    encoder.fit(samples.take(train))
+    return items, samples, encoder
+
+
+def _of_run(
+    run: str, runs: Path, task: dict[str, Any] | None
+) -> tuple[xr.Dataset, Samples, Encoder]:
+    """The items of a finished run, or of another task on its data, and its encoder as it is."""
+    from framework.runs.components import resolve_task, task_of
+    from framework.runs.items import items_of
+
+    saved = opened(run, runs)
+    settings = saved.settings
+    if task is not None:
+        settings = {**settings, "task": resolve_task(task, "rank")}
+    elif task_of(settings["task"]).members is None:
+        raise UserError(
+            f"rank {run}: is a run of task '{settings['task']['name']}', which has no "
+            "unexplored fields to list; take a run of task 'plausibility'"
+        )
+    items = items_of(settings)
+    return items, saved.representation.transform(items), saved.encoder
 
 
 def command(
@@ -161,13 +186,14 @@ def command(
         runs=runs,
         **settings_of(setting, rank),
     )
-    table.to_csv(out, index=False)
-    shown = new_table(*table.columns)
+    with whole(out) as at:
+        table.to_csv(at, index=False)
+    best = new_table(*table.columns)
     for row in table.head(15).itertuples(index=False):
-        shown.add_row(str(row[0]), row[1], f"{row[2]:.4g}", f"{row[3]:.2f}", row[4])
-    print_table(shown)
+        best.add_row(str(row[0]), row[1], f"{row[2]:.4g}", f"{row[3]:.2f}", row[4])
+    print_table(best)
     typer.echo(f"{len(table):,} unexplored fields, best first, in {out}")
-    tell_unusable(table, out.with_suffix(".unusable_rows.csv"))
+    print_reads(table, out.with_suffix(".unusable_rows.csv"))
 
 
 def _where(items: xr.Dataset, reported: bool) -> np.ndarray:
@@ -186,9 +212,9 @@ def _listed(items: xr.Dataset, contains: Sequence[str], exclude: Sequence[str]) 
     listed = unexplored[np.array([must <= each and not must_not & each for each in sets])]
     if not len(listed):
         wanted = [
-            f"{verb} {', '.join(of)}"
-            for verb, of in zip(("holds", "lacks"), (contains, exclude), strict=True)
-            if of
+            f"{verb} {', '.join(symbols)}"
+            for verb, symbols in zip(("holds", "lacks"), (contains, exclude), strict=True)
+            if symbols
         ]
         raise UserError(
             f"none of the {len(unexplored):,} candidates {' and '.join(wanted)}; "
@@ -197,9 +223,11 @@ def _listed(items: xr.Dataset, contains: Sequence[str], exclude: Sequence[str]) 
     return listed
 
 
-def _nearest(items: xr.Dataset, samples: Samples, reported: np.ndarray, of: np.ndarray) -> Any:
-    """The reported field that shares most elements with each item; of several, the one whose
-    standardised descriptors are closest."""
+def _nearest(
+    items: xr.Dataset, samples: Samples, reported: np.ndarray, index: np.ndarray
+) -> np.ndarray:
+    """The reported field that shares most elements with each item at ``index`` (n,); of several,
+    the one whose standardised descriptors are closest."""
     import numpy as np
 
     sets = [text.split() for text in items["element_set"].values]
@@ -208,19 +236,21 @@ def _nearest(items: xr.Dataset, samples: Samples, reported: np.ndarray, of: np.n
     mean, scale = known.mean(axis=0), known.std(axis=0)
     scale[scale < 1e-6] = np.inf  # constant: tells nothing
 
-    def described(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        held = np.zeros((len(index), len(column)), np.float32)
-        for row, item in enumerate(index):
-            held[row, [column[symbol] for symbol in sets[item]]] = 1
-        return held, (samples.take(index).descriptors() - mean) / scale
+    def described(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        elements = np.zeros((len(rows), len(column)), np.float32)
+        for row, item in enumerate(rows):
+            elements[row, [column[symbol] for symbol in sets[item]]] = 1
+        return elements, (samples.take(rows).descriptors() - mean) / scale
 
-    holds, points = described(reported)
-    found = []
-    for part in np.array_split(of, -(-len(of) // NEIGHBOURS_AT_ONCE)):
-        own, at = described(part)
-        squared = (at**2).sum(1)[:, None] - 2 * at @ points.T + (points**2).sum(1)
+    known_elements, known_points = described(reported)
+    nearest = []
+    for part in np.array_split(index, -(-len(index) // NEIGHBOURS_AT_ONCE)):
+        elements, points = described(part)
+        products = points @ known_points.T
+        squared = (points**2).sum(1)[:, None] - 2 * products + (known_points**2).sum(1)
         distance = np.sqrt(squared.clip(0), dtype=float)
         # a shared element outweighs any distance
-        likeness = own @ holds.T - distance / (1 + distance)
-        found.append(likeness.argmax(axis=1))
-    return items["element_set"].values[reported[np.concatenate(found)]]
+        likeness = elements @ known_elements.T - distance / (1 + distance)
+        nearest.append(likeness.argmax(axis=1))
+    names: np.ndarray = items["element_set"].values[reported[np.concatenate(nearest)]]
+    return names

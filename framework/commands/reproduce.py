@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from framework.commands.opened import RunArgument, named_run
 from framework.commands.options import RunsOption
 from framework.commands.printing import new_table, print_table
 from framework.runs.finished import RUNS, find_run, is_mlflow_id, is_run
@@ -28,7 +29,7 @@ class Reproduction:
         values: by quantity, as recorded and again; NaN where one of the two lacks it.
         arrays: whether scores, replicates and latent vectors are equal to the bit; empty where
             none were recorded.
-        changed: what decides numbers and is not as it was: code, data, versions; by name, as
+        changed: what decides numbers and has changed since: code, data, versions; by name, as
             recorded and now.
     """
 
@@ -52,11 +53,13 @@ def reproduce(run: str, runs: Path = RUNS) -> Reproduction:
     """Run a finished run again, in a folder of its own, and compare.
 
     Args:
-        run: folder, digest or its beginning, or MLflow run id of a cell or of a tuning's trial.
+        run: folder, digest or its beginning, MLflow run id of a cell or of a tuning's
+            trial, or ``last``.
 
     Raises:
         UserError: there is no such run, or it cannot be run with what is installed now.
     """
+    run = named_run(run, runs)
     if is_run(run, runs) or not is_mlflow_id(run):
         return _cell_again(find_run(run, runs))
     from framework.tracking import mlflow as tracking
@@ -68,13 +71,14 @@ def reproduce(run: str, runs: Path = RUNS) -> Reproduction:
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder, digest or MLflow run id.")],
+    run: RunArgument,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Run a finished run again and compare every number bit by bit; exit code 1 on a difference.
 
     Example: `phasezoo reproduce 3f2a`
     """
+    run = named_run(run, runs)
     again = reproduce(run, runs)
     print_reproduction(run, again)
     raise typer.Exit(0 if again.holds else 1)
@@ -89,14 +93,14 @@ def print_reproduction(run: str, again: Reproduction) -> None:
         table = new_table("quantity", "recorded", "again")
         for name in again.differing:
             pair = again.values.get(name)
-            told = ("", "not the same") if pair is None else (repr(pair[0]), repr(pair[1]))
-            table.add_row(name, *told)
+            values = ("", "not the same") if pair is None else (repr(pair[0]), repr(pair[1]))
+            table.add_row(name, *values)
         print_table(table)
         typer.echo(f"{run}: NOT reproduced; {len(again.differing)} quantities differ")
     for name, (then, now) in again.changed.items():
-        typer.echo(f"  not as it was: {name} {then} -> {now}")
+        typer.echo(f"  changed since: {name} {then} -> {now}")
     if not again.holds and not again.changed:
-        typer.echo("  code, data and versions are as they were: the processor may differ")
+        typer.echo("  code, data and versions have not changed: the processor may differ")
 
 
 def _cell_again(folder: Path) -> Reproduction:
@@ -128,22 +132,22 @@ def _trial_again(folder: Path, metrics: Mapping[str, float]) -> Reproduction:
     changed = _changed(settings, content["versions"])
     if "data" in changed:
         return Reproduction({}, {"items": False}, changed)
-    found = values_of(Run(settings, settings["encoder"]["name"], "", settings["seed"]))
-    found.pop("seconds_fit")
+    again = values_of(Run(settings, settings["encoder"]["name"], "", settings["seed"]))
+    again.pop("seconds_fit")
     prefix = "validation/"
     recorded = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}
-    return Reproduction(_paired(recorded, found), {}, changed)
+    return Reproduction(_paired(recorded, again), {}, changed)
 
 
 def _measured(cell: xr.Dataset) -> dict[str, float]:
     """All numbers of a cell but the seconds."""
-    found = {}
+    numbers = {}
     for kind in ("value", "low", "high", "random", "validation"):
         for metric in cell["metric"].values:
             name = str(metric) if kind == "value" else f"{metric}_{kind}"
-            found[name] = float(cell[kind].sel(metric=metric))
+            numbers[name] = float(cell[kind].sel(metric=metric))
     audit = json.loads(cell.attrs["audit"])[2]
-    return found | {f"audit/{name}": float(value) for name, value in audit.items()}
+    return numbers | {f"audit/{name}": float(value) for name, value in audit.items()}
 
 
 def _paired(

@@ -115,13 +115,30 @@ def command(
 
 
 def print_metrics(outcome: Outcome) -> None:
-    results = outcome.results
-    assert results is not None
-    table = new_table("metric", "value", "95 % interval", "random order")
-    for name in results["metric"].values:
-        at = results.isel(encoder=0, split=0, seed=0).sel(metric=name)
-        interval = f"{float(at['low']):.4f} .. {float(at['high']):.4f}"
-        table.add_row(
-            str(name), f"{float(at['value']):.4f}", interval, f"{float(at['random']):.4f}"
-        )
+    """All metrics as the leaderboard has them: the mean over folds with its interval; below it
+    every fold, where there are several."""
+    from framework.benchmark.leaderboard import leaderboard
+    from framework.contracts.split import PARTS
+
+    cube = outcome.results
+    assert cube is not None
+    metrics = [str(name) for name in cube["metric"].values]
+    (row,) = leaderboard(cube, metrics).to_dict("records")
+    folds = [str(label) for label in cube["split"].values]
+    several = len(folds) > 1
+    value = f"mean over {len(folds)} folds" if several else "value"
+    table = new_table("metric", value, "95 % interval", "random order")
+    for name in metrics:
+        interval = f"{row[f'{name}_low']:.4f} .. {row[f'{name}_high']:.4f}"
+        table.add_row(name, f"{row[name]:.4f}", interval, f"{row[f'{name}_random']:.4f}")
     print_table(table)
+    if not several:
+        return
+    main = cube.attrs["metrics"].split()
+    by_fold = new_table("fold", "held out", *main, "run")
+    for fold in folds:
+        at = cube.sel(split=fold).isel(encoder=0, seed=0)
+        n = int((at["part"] == PARTS.index("holdout")).sum())
+        values = [f"{float(at['value'].sel(metric=metric)):.4f}" for metric in main]
+        by_fold.add_row(fold, f"{n:,}", *values, str(at["run"].item()))
+    print_table(by_fold)

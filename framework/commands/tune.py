@@ -34,7 +34,7 @@ def command(
         ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds after which no new trial is begun.")
+        float | None, typer.Option(min=0, help="Seconds after which no new trial starts.")
     ] = None,
     data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
     register: Annotated[
@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Search an encoder's settings on validation; score defaults and winner once on the hold-out.
 
-    The same command goes on where it was stopped.
+    Run the same command again to continue where it was stopped.
 
     Example: `phasezoo tune experiments/tune_phase_field_vae.yaml --trials 40 --workers 2`
     """
@@ -77,7 +77,7 @@ def command(
 
 
 def print_tuned(tuned: Tuned) -> None:
-    """What a search found, what it gained, and how it goes on where trials are missing."""
+    """What a search found, what it gained, and how to continue where trials are missing."""
     ended = tuned.finished + tuned.pruned + tuned.failed
     counts = f"{tuned.finished} finished, {tuned.pruned} pruned, {tuned.failed} failed"
     typer.echo(f"trials   {ended} of {tuned.search.study.slots}: {counts}")
@@ -85,7 +85,7 @@ def print_tuned(tuned: Tuned) -> None:
         typer.echo(f"         {cause}", err=True)
     typer.echo(f"study    {shown(tuned.search.study.storage)}, figures in {tuned.search.folder}")
     if tuned.best is None or tuned.chosen is None:
-        typer.echo("the time is over; the same command goes on")
+        typer.echo("Time limit reached. Run the same command to continue.")
         return
     defaults = tuned.search.base.settings["encoder"]["parameters"]
     table = new_table("setting", "default", "tuned")
@@ -100,7 +100,7 @@ def print_tuned(tuned: Tuned) -> None:
     if tuned.outcome is None or tuned.outcome.results is None:
         return
     print_leaderboard(tuned.outcome)
-    gained = new_table("hold-out metric", "tuned - default [95 % interval]")
-    for name, told in tuned.gains().items():
-        gained.add_row(name, told)
-    print_table(gained)
+    gains = new_table("hold-out metric", "tuned - default [95 % interval]")
+    for name, difference in tuned.gains().items():
+        gains.add_row(name, difference)
+    print_table(gains)

@@ -16,6 +16,7 @@ from framework.base.errors import UserError
 from framework.contracts.dataset import as_json
 from framework.contracts.objective import PoolObjective
 from framework.registry.parameters import Choice
+from framework.runs.reads import Read, as_attribute
 from zoo.charge_neutrality import FEWEST, neutral_section
 
 if TYPE_CHECKING:
@@ -110,7 +111,12 @@ class Table(PoolObjective):
             f"{len(self)} compositions of {'-'.join(symbols)}{told}, from {len(formulas)} rows of "
             f"{Path(path).name}"
         )
-        self.attrs = {"unusable_rows": as_json(unusable), "name": Path(path).name}
+        reads = [Read.of(path, len(formulas), unusable)]
+        self.attrs = {
+            "unusable_rows": as_json(unusable),
+            "reads": as_attribute(reads),
+            "name": Path(path).name,
+        }
 
     def figures(self, evaluations: pd.DataFrame, target: float | None) -> dict[str, Figure]:
         """A map of the field, where it has three or four elements."""

@@ -352,7 +352,7 @@ class TestTheCommand:
         said = phasezoo("tune", path, "--no-track", "--timeout", 0)
         assert said.code == 0
         assert "trials   0 of 2" in said.out
-        assert "the same command goes on" in said.out
+        assert "Time limit reached. Run the same command to continue." in said.out
         said = phasezoo("tune", path, "--no-track", "--workers", 2)
         assert said.code == 0, said.err
         assert "trials   2 of 2: 2 finished, 0 pruned, 0 failed" in said.out
