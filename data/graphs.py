@@ -155,7 +155,7 @@ class GraphSamples(TensorSamples):
     @property
     def _at_once(self) -> int:
         largest = int(self.pair_offsets.diff().max()) if len(self) else 1
-        return max(1, _MOST_PAIRS // largest)
+        return max(1, _MOST_PAIRS // max(1, largest))
 
 
 def _gathered(offsets: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:

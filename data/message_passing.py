@@ -1,13 +1,15 @@
 """Sums and softmax over the neighbours of each site: by DGL on a processor, in plain PyTorch elsewhere.
 
 DGL's packages on the registry compute on the processor alone; an accelerator takes the other way.
-Both give the same numbers. DGL is imported when it is first needed.
+Both give the same numbers. DGL is imported when it is first needed; one that cannot be imported,
+for it does not fit the installed torch, is done without, and a line of the log says so.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from types import ModuleType
 from typing import Any
 
@@ -22,14 +24,14 @@ class Pairs:
         site: (p,) ascending.
         neighbour: (p,)
         n_sites: of which some may have no neighbour.
-        by_dgl: which way to compute; None for DGL on the processor alone.
+        by_dgl: which way to compute; None for DGL on the processor alone, where it can be imported.
     """
 
     def __init__(
         self, site: Tensor, neighbour: Tensor, n_sites: int, by_dgl: bool | None = None
     ) -> None:
         self.site, self.neighbour, self.n_sites = site, neighbour, n_sites
-        self.by_dgl = site.device.type == "cpu" if by_dgl is None else by_dgl
+        self.by_dgl = site.device.type == "cpu" and _has_dgl() if by_dgl is None else by_dgl
 
     def __len__(self) -> int:
         return len(self.site)
@@ -61,9 +63,25 @@ class Pairs:
 
 
 def mean_of_groups(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Means (g, d) of the rows of values (s, d) that belong to each group (s,)."""
+    """Means (g, d) of the rows of values (s, d) that belong to each group (s,), 0 for none."""
     total = values.new_zeros(n_groups, values.shape[1]).index_add(0, group, values)
-    return total / torch.bincount(group, minlength=n_groups)[:, None]
+    return total / torch.bincount(group, minlength=n_groups).clamp(min=1)[:, None]
+
+
+@cache
+def _has_dgl() -> bool:
+    """True if DGL passes a message, of one site to itself."""
+    try:
+        one = torch.zeros(1, dtype=torch.long)
+        Pairs(one, one, 1, by_dgl=True).softmax(torch.zeros(1, 1))
+    except Exception as error:  # a library of another torch, a missing part: of any kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        logging.getLogger("phasezoo").warning(
+            f"DGL cannot be used ({reason:.120}); plain PyTorch passes the messages, with the "
+            "same numbers. Install the dgl of requirements.lock to have it back"
+        )
+        return False
+    return True
 
 
 def _dgl() -> ModuleType:

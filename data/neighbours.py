@@ -5,17 +5,22 @@ The search itself is pymatgen's; what is kept of it, and for hundreds of crystal
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 
-from data.cif import MOST_SITES
+from data.cif.cell import MOST_SITES
 from data.crystals import Cell, Crystals
 from framework.base.errors import UserError
 from framework.base.progress import shown
 
 TIE = 0.01
 """Distances that differ by less (angstrom) are one shell: it is kept or left out as a whole."""
+
+ENOUGH = 6.0
+"""Angstrom; every site of the embedded crystals has a neighbour within 5.6. A site that has none
+within this radius is an atom alone, and no larger radius is asked for."""
 
 _BLOCK = 256
 """Crystals whose pairs are sorted together."""
@@ -45,14 +50,16 @@ def neighbours(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
     """The nearest neighbours of every site within a radius, whole shells of them.
 
     Kept is whatever is no farther than the `nearest`-th neighbour, by `TIE` at most: which cell
-    describes the crystal, and in which order, cannot matter. A terminal shows the progress.
+    describes the crystal, and in which order, cannot matter. An atom alone, without a neighbour
+    even in a radius of `ENOUGH`, has no pairs, and a line of the log names it. A terminal shows
+    the progress.
 
     Args:
         radius: in angstrom.
         nearest: neighbours of a site, at least, where the radius holds so many.
 
     Raises:
-        UserError: a cell has too many sites, or a site no neighbour.
+        UserError: a cell has too many sites, or the radius is too small for a site's neighbours.
     """
     _require_moderate(crystals)
     blocks = [
@@ -86,7 +93,6 @@ def _require_moderate(crystals: Crystals) -> None:
 def _of_block(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
     """Of some hundred crystals: what comes after the search is done for all of them at once."""
     raw = [_within(crystals.cell(i), radius, nearest) for i in range(len(crystals))]
-    sizes = np.diff(crystals.offsets)
     owner = np.repeat(np.arange(len(raw)), [len(site) for site, *_ in raw])
     site, neighbour, distance, image = (np.concatenate(each) for each in zip(*raw, strict=True))
     other = (site != neighbour) | image.any(axis=1)
@@ -95,14 +101,10 @@ def _of_block(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
     order = np.lexsort((distance, everywhere))
     count = np.bincount(everywhere, minlength=crystals.offsets[-1])
     if not count.all():
-        i = int(np.searchsorted(crystals.offsets, count.argmin(), side="right")) - 1
-        raise UserError(
-            f"{_formula(crystals, i)}: site {count.argmin() - crystals.offsets[i] + 1} of "
-            f"{sizes[i]} has no neighbour within {radius:g} angstrom; raise the radius of "
-            "crystal_graph, or leave the crystal out"
-        )
+        _name_alone(crystals, int(count.argmin()), radius)
     last = np.cumsum(count) - count + np.minimum(count, nearest) - 1
-    kept = order[distance[order] <= distance[order][last][everywhere[order]] + TIE]
+    farthest = distance[order][last[everywhere[order]]]
+    kept = order[distance[order] <= farthest + TIE]
     pairs = np.bincount(owner[kept], minlength=len(raw))
     return Neighbours(
         site[kept].astype(np.int16),
@@ -110,6 +112,23 @@ def _of_block(crystals: Crystals, radius: float, nearest: int) -> Neighbours:
         distance[kept].astype(np.float32),
         np.concatenate([[0], np.cumsum(pairs)]),
     )
+
+
+def _name_alone(crystals: Crystals, site: int, radius: float) -> None:
+    """Name a site without a neighbour.
+
+    Raises:
+        UserError: the radius is smaller than the neighbours of a crystal are apart.
+    """
+    i = int(np.searchsorted(crystals.offsets, site, side="right")) - 1
+    begin, end = crystals.offsets[i : i + 2]
+    where = (
+        f"{_formula(crystals, i)}: site {site - begin + 1} of {end - begin} has no neighbour "
+        f"within {radius:g} angstrom"
+    )
+    if radius < ENOUGH:
+        raise UserError(f"{where}; raise the radius of crystal_graph, or leave the crystal out")
+    logging.getLogger("phasezoo").warning(f"{where}: an atom alone, whose graph has no pairs")
 
 
 def _within(cell: Cell, radius: float, nearest: int) -> tuple[np.ndarray, ...]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from data.cif import Cif, read_cifs
-from data.crystals import Crystals
+from data.cif.files import read_cifs, structure_variables
+from data.cif.structures import Cif
 from data.table import Table, has_column, read_materials, read_table
 from framework.contracts.dataset import data_set, refuse_unusable
 
@@ -31,11 +31,11 @@ def crystal_csv(
     """The materials of a CSV file (or `.csv.gz`) with a column of CIF texts, as CDVAE's MP-20.
 
     A row is unusable if its CIF holds no structure that can be used (`data.cif` has the rules,
-    each with its reason: partial occupancies, overlapping atoms, more than 1,000 sites, ...), if
+    each with its reason: partial occupancies, contradictory symmetry, overlapping atoms, ...), if
     a value is blank, text, NaN or infinite, or if it repeats an earlier row.
 
-    Beside the contract: the structures, in the variables of `oqmd_icsd`, and `material_id`
-    where the file has that column.
+    Beside the contract: the structures, in the variables of `oqmd_icsd`; `material_id` where the
+    file has that column; and `note`, what was taken for granted in reading a structure.
 
     Args:
         path: the file.
@@ -50,7 +50,7 @@ def crystal_csv(
     table = _read(path, column)
     at = table.header.index(has_column(table, column))
     texts = list(dict.fromkeys(cells[at] for _, cells in table.rows if at < len(cells)))
-    cifs = dict(zip(texts, read_cifs(texts), strict=True))
+    cifs = {text: _only(read) for text, read in zip(texts, read_cifs(texts), strict=True)}
 
     def parse(text: str) -> tuple[str, str, Hashable]:
         if not text:
@@ -65,8 +65,7 @@ def crystal_csv(
         refuse_unusable(unusable, path)
     left_out = {row.line for row in unusable}
     rows = [cells for line, cells in table.rows if line not in left_out]
-    read = [cif for cells in rows if isinstance(cif := cifs[cells[at]], Cif)]
-    contents["variables"] |= Crystals.pack([cif.cell for cif in read]).variables()
+    contents["variables"] |= structure_variables([cifs[cells[at]] for cells in rows], path)
     if "material_id" in table.header and "material_id" not in contents["variables"]:
         identifiers = [cells[table.header.index("material_id")] for cells in rows]
         contents["variables"]["material_id"] = ("material", np.array(identifiers))
@@ -87,6 +86,13 @@ def _read(path: str | Path, column: str) -> Table:
         return read_table(path, f"a CSV file with the column '{column}' of CIF texts")
     finally:
         csv.field_size_limit(before)
+
+
+def _only(read: dict[str, Cif | str]) -> Cif | str:
+    """The structure of a row, which has the values of one."""
+    if len(read) > 1:
+        return f"holds {len(read)} structures ({', '.join(list(read)[:3])}); write a row for each"
+    return next(iter(read.values()))
 
 
 def _shortened(text: str) -> str:

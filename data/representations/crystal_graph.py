@@ -13,7 +13,7 @@ import xarray as xr
 
 from data import neighbours
 from data.cache import cached, digest
-from data.cif import read_cif_files
+from data.cif.files import read_cif_files
 from data.crystals import Crystals
 from data.element_sets import SYMBOLS
 from data.elements import element_table
@@ -65,7 +65,7 @@ class CrystalGraph(Representation):
         has none is refused before anything is learned.
 
         Raises:
-            UserError: an element has no features, a cell too many sites, a site no neighbour.
+            UserError: an element has no features, a cell too many sites, or the radius is too small.
         """
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
@@ -92,7 +92,7 @@ class CrystalGraph(Representation):
         """The graphs of materials.
 
         Raises:
-            UserError: an element has no features, a cell too many sites, a site no neighbour.
+            UserError: an element has no features, a cell too many sites, or the radius is too small.
         """
         self.require_fitted()
         cells = Crystals.from_dataset(materials)

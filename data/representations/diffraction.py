@@ -13,7 +13,7 @@ import xarray as xr
 
 from data import powder, scattering
 from data.cache import cached, digest
-from data.cif import read_cif_files
+from data.cif.files import read_cif_files
 from data.crystals import Crystals
 from data.vectors import PAIR, VectorSamples
 from framework.base.errors import UserError

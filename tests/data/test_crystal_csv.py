@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import cif as cif_module
 from data.cache import VARIABLE
+from data.cif import files
 from data.crystals import Crystals
 from data.datasets.crystal_csv import crystal_csv
 from data.datasets.oqmd_icsd import oqmd_icsd
@@ -81,7 +81,7 @@ def test_symmetry_charges_and_deuterium_are_understood(tmp_path):
 def test_every_bad_cif_is_refused_with_one_reason(tmp_path, name):
     text, reason = BAD_CIFS[name]
     with pytest.raises(ValueError, match=reason) as caught:
-        cif_module.read_cif(text)
+        files.read_cif(text)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
 
 
@@ -114,13 +114,13 @@ def test_a_cell_beyond_the_limit_of_the_csv_module_is_read(tmp_path):
 
 
 def test_a_file_is_read_once_and_a_damaged_cache_is_made_anew(tmp_path, own_cache, monkeypatch):
-    monkeypatch.setattr(cif_module, "_FEW", 1)
+    monkeypatch.setattr(files, "_FEW", 1)
     texts = (cif(), cif((("Lj", 0, 0, 0),)), cif(NACL, 5.64))
     file = write(tmp_path / "x.csv", ("cif", "n"), *((text, i) for i, text in enumerate(texts)))
     first = crystal_csv(file)
     (kept,) = (own_cache / "cif").iterdir()
     with monkeypatch.context() as patched:
-        patched.setattr(cif_module, "read_cif", lambda _: pytest.fail("read again"))
+        patched.setattr(files, "structures", lambda _: pytest.fail("read again"))
         again = crystal_csv(file)
     assert again.attrs == first.attrs and again.equals(first)
     assert again["formula"].values.tolist() == ["CsCl", "NaCl"]
@@ -151,9 +151,9 @@ def test_a_bad_file_is_explained(tmp_path, content, message):
 def test_the_published_materials_project_files_load(tmp_path):
     from pymatgen.core import Composition
 
-    path = beginning("mp_20_biternary_test", 110, tmp_path)  # more than the cache is spared
+    path = beginning("mp_20_biternary_test", 320, tmp_path)  # more than the cache is spared
     ds = crystal_csv(path)
-    assert ds.sizes["material"] == 110 and ds.attrs["n_unusable"] == 0
+    assert ds.sizes["material"] == 320 and ds.attrs["n_unusable"] == 0
     assert {"formation_energy_per_atom", "band_gap", "e_above_hull"} <= set(
         ds.attrs["properties"].split()
     )

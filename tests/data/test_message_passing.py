@@ -1,9 +1,13 @@
 """Both ways to pass messages give the same numbers, and those of a loop."""
 
+import logging
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+from data import message_passing
 from data.message_passing import Pairs, mean_of_groups
 
 
@@ -51,3 +55,33 @@ def test_means_of_groups():
     values = torch.tensor([[1.0], [3.0], [5.0]])
     found = mean_of_groups(values, torch.tensor([0, 0, 1]), 2)
     assert found.tolist() == [[2.0], [5.0]]
+
+
+def test_a_group_without_rows_has_the_mean_zero():
+    assert mean_of_groups(torch.ones(1, 2), torch.tensor([1]), 2).tolist() == [[0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("no libgraphbolt_9.so"), ImportError(), OSError("x\ny")]
+)
+def test_a_dgl_that_cannot_be_imported_is_done_without_and_one_line_says_so(
+    monkeypatch, tmp_path, caplog, error
+):
+    """As one built for another torch."""
+    (tmp_path / "dgl").mkdir()
+    (tmp_path / "dgl" / "__init__.py").write_text(f"raise {error!r}")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "dgl"]:
+        monkeypatch.delitem(sys.modules, name)
+    message_passing._has_dgl.cache_clear()
+    drawn = drawn_pairs(np.random.default_rng(0))
+    plain = both(*drawn, False)
+    for _ in range(2):
+        for one, other in zip(both(*drawn, None), plain, strict=True):
+            assert torch.equal(one, other)
+    (line,) = caplog.records
+    assert line.levelno == logging.WARNING and "\n" not in line.message
+    assert line.message.startswith("DGL cannot be used (")
+    with pytest.raises(type(error)):
+        both(*drawn, True)
+    message_passing._has_dgl.cache_clear()

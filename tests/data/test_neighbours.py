@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from data.cif import MOST_SITES
+from data.cif.cell import MOST_SITES
 from data.crystals import Crystals
 from data.neighbours import TIE, neighbours
 from framework.base.errors import UserError
 from tests.data.cells import ROCKSALT, drawn_cell, drawn_cells, elsewhere
+
+WITH_ONE_ALONE = (
+    np.eye(3) * 20,
+    np.array([3, 9, 54]),
+    np.array([[0, 0, 0], [0.1, 0, 0], [0.5] * 3]),
+)
 
 
 def by_site(found, i=0):
@@ -82,14 +88,23 @@ def test_another_cell_of_the_same_crystal_gives_the_same_distances():
         np.testing.assert_allclose(np.sort(other.distance)[::6], np.sort(one.distance), rtol=1e-5)
 
 
-def test_an_isolated_site_and_a_cell_of_thousands_are_refused_by_name():
+def test_a_radius_without_neighbours_and_a_cell_of_thousands_are_refused_by_name():
     far = (np.eye(3) * 20, np.array([54, 54]), np.array([[0, 0, 0], [0.1, 0, 0]]))
     assert len(neighbours(Crystals.pack([far]), 3.0, 12).site) == 2
-    alone = (np.eye(3) * 20, np.array([3, 9, 54]), np.array([[0, 0, 0], [0.1, 0, 0], [0.5] * 3]))
     with pytest.raises(UserError, match=r"LiXeF.* site 3 of 3 has no neighbour within 3 angstrom; "
                                         "raise the radius"):  # fmt: skip
-        neighbours(Crystals.pack([far, alone]), 3.0, 12)
+        neighbours(Crystals.pack([far, WITH_ONE_ALONE]), 3.0, 12)
     n = MOST_SITES + 1
     large = (np.eye(3) * 60, np.full(n, 14), np.random.default_rng(0).random((n, 3)))
     with pytest.raises(UserError, match=r"Si: 1,001 sites in the cell; .* at most 1,000"):
         neighbours(Crystals.pack([far, large]), 3.0, 12)
+
+
+def test_an_atom_alone_has_no_pairs_and_is_named(caplog):
+    alone = (np.eye(3) * 30, np.array([18]), np.zeros((1, 3)))
+    cells = [ROCKSALT, alone, WITH_ONE_ALONE, ROCKSALT]
+    every = neighbours(Crystals.pack(cells), 8.0, 6)
+    assert "Ar: site 1 of 1 has no neighbour within 8 angstrom: an atom alone" in caplog.text
+    assert np.diff(every.offsets).tolist() == [48, 0, 2, 48]
+    assert by_site(every, 3) == by_site(every, 0)
+    assert len(neighbours(Crystals.pack([alone]), 8.0, 6).site) == 0

@@ -19,7 +19,7 @@ def test_imports_are_followed_through_data_zoo_and_the_engine_but_not_into_figur
     assert "framework/neural/training.py" in found
     assert not {name for name in found if name.startswith("framework/figures")}
     found = names(REPRESENTATIONS, "diffraction")
-    parts = ("powder", "scattering", "crystals", "vectors", "cif")
+    parts = ("powder", "scattering", "crystals", "vectors", "cif/files", "cif/symmetry")
     assert {f"data/{part}.py" for part in parts} <= found
 
 
