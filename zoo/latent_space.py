@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from framework.base.errors import UserError, nearest
+from framework.base.errors import UserError, nearest, placed
 from framework.base.files import require_writable
 from framework.base.progress import new_bars
 from framework.config.experiment import experiment_from
@@ -52,6 +52,21 @@ class LatentSpace:
     materials: xr.Dataset
     split: Split
     latents: FloatArray
+
+    @classmethod
+    def of(cls, run: str, runs: Path, **fitting: Any) -> Self:
+        """That of a finished run, or where none is named, of an encoder fitted for it.
+
+        Args:
+            fitting: see `fitted`.
+
+        Raises:
+            UserError: see `of_run` and `fitted`.
+        """
+        if run:
+            return cls.of_run(run, runs)
+        with placed("encoder"):
+            return cls.fitted(runs, **fitting)
 
     @classmethod
     def fitted(
