@@ -111,14 +111,14 @@ def peaks(
             planes = reflections(crystals.cell(i), frame, wavelength, first, last)
             merged = _merge(planes, wavelength)
             strongest = merged.intensity.max(initial=0.0)
-            shown = merged.intensity * 100 > WEAKEST * strongest
-            representative = merged.order[merged.starts[shown]]
+            strong = merged.intensity * 100 > WEAKEST * strongest
+            representative = merged.order[merged.starts[strong]]
             out.append(
                 Peaks(
-                    two_theta=merged.two_theta[shown],
+                    two_theta=merged.two_theta[strong],
                     d=1 / planes.g[representative],
-                    intensity=merged.intensity[shown] * (100 / strongest if strongest else 0),
-                    multiplicity=2 * np.diff(merged.starts, append=len(planes.g))[shown],
+                    intensity=merged.intensity[strong] * (100 / strongest if strongest else 0),
+                    multiplicity=2 * np.diff(merged.starts, append=len(planes.g))[strong],
                     hkl=planes.hkl(representative),
                 )
             )

@@ -128,8 +128,8 @@ class LatentSpace:
                 f"run: {run} is of the task '{saved.settings['task']['name']}', which ranks "
                 "element sets; take a run of the task 'property'"
             )
-        shown = saved.representation.transform(materials)
-        latents = saved.encoder.transform(shown).astype(float)
+        samples = saved.representation.transform(materials)
+        latents = saved.encoder.transform(samples).astype(float)
         dataset = saved.settings["dataset"]
         parts = saved.encoder, saved.representation, materials, split, latents
         return cls(folder.name, dataset, *parts)
@@ -201,15 +201,15 @@ def _rankable(data: dict[str, Any]) -> list[str]:
     """
     wanted = dict(data)
     dataset = DATASETS.load(wanted.pop("name"))(**wanted)
-    found = []
+    rankable = []
     for name in dataset.attrs["properties"].split():
         values = dataset[name].values
         values = values[np.isfinite(values)]
         if len(values) >= 2 * LEAST_LABELS and np.ptp(values) > 0:
-            found.append(name)
-    if not found:
+            rankable.append(name)
+    if not rankable:
         raise UserError(
             f"dataset: {dataset.attrs['title']} has no property with {2 * LEAST_LABELS} different "
             "values; bring data with one"
         )
-    return found
+    return rankable

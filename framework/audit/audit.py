@@ -52,7 +52,7 @@ def audit(
         samples: all items, in order; some of each part are looked at.
         members: which element sets belong to the field space (a candidate source's ``members``).
             None where a task ranks no made-up sets: what is asked of the plausibility score does
-            not apply then, and of an encoder that is no network its latent vectors are looked at.
+            not apply then, and of an encoder that is not a network its latent vectors are looked at.
     """
     rng = np.random.default_rng(0)
     seen = _some(rng, split.train, SEEN)

@@ -88,12 +88,12 @@ def measure(
     names, clusters, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     values = np.full((len(MEASURES), len(names)), np.nan)
     for i in range(len(names)):
-        own = points[clusters == i]
-        if (own != own[0]).any():
-            shares, axes = principal_axes(own)
+        cluster = points[clusters == i]
+        if (cluster != cluster[0]).any():
+            shares, axes = principal_axes(cluster)
             values[:, i] = (
-                partition_isotropy(own, directions, unit_scale=unit_scale),
-                partition_isotropy(own, np.concatenate([axes, -axes]), unit_scale=unit_scale),
+                partition_isotropy(cluster, directions, unit_scale=unit_scale),
+                partition_isotropy(cluster, np.concatenate([axes, -axes]), unit_scale=unit_scale),
                 fractional_anisotropy(shares),
                 eigenvalue_variance(shares),
             )

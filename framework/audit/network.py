@@ -19,18 +19,18 @@ def of_network(
     """Quantities of a neural encoder: reconstruction, noise, latent space, dead units."""
     encoder.eval()
     views = min(seen.n_views, 24)
-    shown = {"seen": _presentations(seen, views), "unseen": _presentations(unseen, views)}
-    dead, latents = _dead_relus(encoder, shown["seen"])
+    batches = {"seen": _presentations(seen, views), "unseen": _presentations(unseen, views)}
+    dead, latents = _dead_relus(encoder, batches["seen"])
     values = {} if dead is None else {"dead_relus": dead}
     evidence: dict[str, np.ndarray] = {}
     if hasattr(encoder, "decode"):
-        values |= _of_reconstruction(encoder, shown, views)
-        decoded = encoder.decode(encoder.encode(shown["unseen"][::views])).double().numpy()
+        values |= _of_reconstruction(encoder, batches, views)
+        decoded = encoder.decode(encoder.encode(batches["unseen"][::views])).double().numpy()
         if (right := unseen.same(decoded)) is not None:
             values["decoded_right"] = float(right.mean())
     variance = latents.var(0)
     if hasattr(encoder, "posterior"):
-        mean, log_variance = encoder.posterior(shown["unseen"])
+        mean, log_variance = encoder.posterior(batches["unseen"])
         kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).mean(0)
         values["kl"] = float(kl.sum())
         values["active_units"] = float((variance > ACTIVE_VARIANCE).double().mean())
@@ -50,15 +50,15 @@ def of_latents(cloud: np.ndarray, views: int = 1) -> dict[str, float]:
 
 
 def _of_reconstruction(
-    encoder: Any, shown: dict[str, torch.Tensor], views: int
+    encoder: Any, batches: dict[str, torch.Tensor], views: int
 ) -> dict[str, float]:
-    mean = shown["seen"].mean(0)
+    mean = batches["seen"].mean(0)
     errors, explained, outputs = {}, {}, {}
-    for part, batch in shown.items():
+    for part, batch in batches.items():
         outputs[part] = encoder.decode(encoder.encode(batch))
         errors[part] = ((outputs[part] - batch) ** 2).sum(1)
         explained[part] = float(1 - errors[part].sum() / ((batch - mean) ** 2).sum())
-    batch = shown["unseen"]
+    batch = batches["unseen"]
     by_item = errors["unseen"].sqrt().reshape(-1, views)
     between = float(by_item.mean(1).std()) or 1.0
     draws = torch.stack(

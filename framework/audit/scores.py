@@ -21,10 +21,12 @@ SHUFFLES = 30
 
 
 def of_scores(
-    shown: TensorSamples, names: np.ndarray, train: np.ndarray, scores: np.ndarray
+    samples: TensorSamples, names: np.ndarray, train: np.ndarray, scores: np.ndarray
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Quantities of the scores (n,) of unexplored items with these names; ``train``: names."""
-    norms = shown.mean_over_views(lambda x: torch.linalg.vector_norm(x, dim=1), most_views=1)[:, 0]
+    norms = samples.mean_over_views(lambda x: torch.linalg.vector_norm(x, dim=1), most_views=1)[
+        :, 0
+    ]
     holds, symbols = _holds(names)
     counts = _holds(train, symbols)[0].sum(axis=0)
     values = {
@@ -88,7 +90,7 @@ class Additive:
         return cls(symbols, weights, float(r2))
 
     def residual(self, names: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """What of the scores (n,) is no sum over elements."""
+        """What of the scores (n,) is not a sum over elements."""
         holds, _ = _holds(names, self.symbols)
         return scores - self.weights[0] - holds @ self.weights[1:]
 
@@ -96,8 +98,8 @@ class Additive:
 def outscores(real: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """AUROC of real against other, and the low end of its 95 % interval."""
     relevance = np.arange(len(real) + len(other)) < len(real)
-    found = evaluate(np.concatenate([real, other]), relevance, prior=0.0, n_resamples=300)
-    return found.values["auroc"], found.low["auroc"]
+    evaluation = evaluate(np.concatenate([real, other]), relevance, prior=0.0, n_resamples=300)
+    return evaluation.values["auroc"], evaluation.low["auroc"]
 
 
 def _holds(

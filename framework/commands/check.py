@@ -19,16 +19,16 @@ def command(path: Annotated[Path, typer.Argument(metavar="FILE.py")]) -> None:
     from framework.runs.data import DATASET
 
     cls = registry.load_file(path)
-    held = 0
-    found = (
+    passed = 0
+    outcomes = (
         predictor_contract.check(cls)
         if predictor_contract.is_probe(cls)
         else contract.check(cls, contract.items_for(cls, DATASET))
     )
-    for sentence, problem in found:
+    for sentence, problem in outcomes:
         typer.echo(f"{'ok    ' if problem is None else 'FAILED'} {sentence}")
         if problem is not None:
             typer.echo(f"       {problem}")
             raise typer.Exit(1)
-        held += 1
-    typer.echo(f"{path}: {cls.__name__} holds all {held} checks")
+        passed += 1
+    typer.echo(f"{path}: {cls.__name__} holds all {passed} checks")

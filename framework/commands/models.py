@@ -22,7 +22,7 @@ def models(pattern: str = "*") -> pd.DataFrame:
         pattern: a name, with wildcards if wanted (``*vae``).
 
     Raises:
-        UserError: none fits; the nearest names are shown.
+        UserError: no model is called so; the nearest names are shown.
     """
     import pandas as pd
 
@@ -75,8 +75,8 @@ def describe_model(row: dict[str, Any]) -> None:
     from framework.runs.components import GIVEN
 
     of_encoder = row["name"] in ENCODERS.names()
-    shown = row["representation"] if of_encoder else row["kind"]
-    typer.echo(f"{row['name']} ({shown}): {row['summary']}\n")
+    kind = row["representation"] if of_encoder else row["kind"]
+    typer.echo(f"{row['name']} ({kind}): {row['summary']}\n")
     cls = (ENCODERS if of_encoder else PREDICTORS).load(row["name"])
     typer.echo((cls.__doc__ or "").strip() + "\n")
     table = new_table("setting", "type, range, default", "searched by tune" if of_encoder else "")

@@ -42,8 +42,8 @@ def print_leaderboard(outcome: Outcome) -> None:
         )
         table.title = f"{strategy}: {rows['cells'].iloc[0]}; [95 % interval] ± spread over seeds"
         for row in rows.to_dict("records"):
-            shown = [cell(row, metric) for metric in metrics]
-            table.add_row(row["encoder"], *shown, *against(row), row["audit"])
+            values = [cell(row, metric) for metric in metrics]
+            table.add_row(row["encoder"], *values, *against(row), row["audit"])
         random = [f"{rows[f'{metric}_random'].iloc[0]:.3f}" for metric in metrics]
         table.add_row("random order", *random, style="dim")
         print_table(table)

@@ -79,10 +79,10 @@ def rank(
         dataset = data_component(DATASET if data is None else data, strict=strict)
         items, samples, encoder = _fitted(model, parameters, dataset, task, features, seed or 0)
     else:
-        own = {"data": data, "features": features, "seed": seed, **parameters}
+        of_the_run = {"data": data, "features": features, "seed": seed, **parameters}
         if candidates is None:
-            own |= {"pattern": pattern, "strict": strict or None}
-        if given := [name for name, value in own.items() if value is not None]:
+            of_the_run |= {"pattern": pattern, "strict": strict or None}
+        if given := [name for name, value in of_the_run.items() if value is not None]:
             raise UserError(
                 f"rank {model}: a finished run has its own {', '.join(given)}; leave it out, or "
                 "rank by an encoder's name to fit anew"

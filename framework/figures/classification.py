@@ -29,9 +29,9 @@ def roc_curve(cell: xr.Dataset) -> Figure | None:
     with its interval; None where there are more classes than two."""
     if (metric := _auroc(cell)) is None:
         return None
-    held = cell["part"].values == PARTS.index("holdout")
-    positive = cell["truth"].values[held] == 1
-    curve, resampled = _resampled(cell["score"].values[held].astype(float), positive)
+    holdout = cell["part"].values == PARTS.index("holdout")
+    positive = cell["truth"].values[holdout] == 1
+    curve, resampled = _resampled(cell["score"].values[holdout].astype(float), positive)
     figure, (axes,) = new_figure(height=5.2, width=5.2)
     axes.fill_between(_FALSE, *interval(resampled.T), color=BLUE, alpha=0.15, lw=0)
     axes.plot([0, *_FALSE], [0, *curve], color=BLUE, lw=2.2, label=cell.attrs["encoder"])
@@ -108,8 +108,8 @@ def confusion_matrix(cell: xr.Dataset) -> Figure | None:
         for name in ("accuracy", "balanced_accuracy")
     ]
     title = f"{cell.attrs['encoder']}, split {cell.attrs['split']}, seed {cell.attrs['seed']}"
-    found = f"accuracy {quoted[0]:.3f}, balanced {quoted[1]:.3f}, {labels} labels"
-    figure.suptitle(f"{title}\n{found}", x=0.01, ha="left")
+    accuracies = f"accuracy {quoted[0]:.3f}, balanced {quoted[1]:.3f}, {labels} labels"
+    figure.suptitle(f"{title}\n{accuracies}", x=0.01, ha="left")
     return figure
 
 
@@ -126,13 +126,17 @@ def _roc_axes(axes: Axes, results: xr.Dataset) -> None:
     axes.set_ylabel(f"true positive rate ({results['truth'].attrs['positive']})")
 
 
-def _mean(own: xr.Dataset) -> tuple[FloatArray, ...]:
+def _mean(of_encoder: xr.Dataset) -> tuple[FloatArray, ...]:
     """The curve of one encoder, mean over folds and seeds, and its interval (low, high)."""
-    cells = own[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    cells = (
+        of_encoder[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    )
     curves = []
     for scores, part in zip(cells["score"].values, cells["part"].values, strict=True):
-        held = part == PARTS.index("holdout")
-        curves.append(_resampled(scores[held].astype(float), own["truth"].values[held] == 1))
+        holdout = part == PARTS.index("holdout")
+        curves.append(
+            _resampled(scores[holdout].astype(float), of_encoder["truth"].values[holdout] == 1)
+        )
     curve = np.mean([one for one, _ in curves], axis=0)
     return curve, *interval(np.mean([of for _, of in curves], axis=0).T)
 
@@ -146,11 +150,11 @@ def _resampled(scores: FloatArray, positive: NDArray[np.bool_]) -> tuple[FloatAr
     hits, others = code[positive], code[~positive]
 
     def curve(hit: NDArray[np.intp], other: NDArray[np.intp]) -> FloatArray:
-        found, false = (
+        true, false = (
             np.append(0, np.bincount(of, minlength=len(levels)).cumsum()) / len(of)
             for of in (hit, other)
         )
-        return np.interp(_FALSE, false, found)
+        return np.interp(_FALSE, false, true)
 
     draws = resample_indices(len(hits), len(others), RESAMPLES, seed=0)
     return curve(hits, others), np.array([curve(hits[one], others[two]) for one, two in draws])

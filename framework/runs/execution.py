@@ -17,7 +17,7 @@ from framework.contracts.task import Fit
 from framework.runs.cell import best_of, cell_of, write_cell
 from framework.runs.components import built, represented, task_of
 from framework.runs.items import divided
-from framework.runs.run import Run, versions
+from framework.runs.run import Run
 
 Progress = Callable[[int, int], None]
 
@@ -26,7 +26,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     """Fit the encoder of a run on its training part.
 
     Args:
-        watching: given the fit that begins, makes what is told of its progress.
+        watching: given the fit that begins, returns what its progress is reported to.
     """
     settings = run.settings
     items, split = divided(settings)

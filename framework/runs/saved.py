@@ -36,14 +36,15 @@ class SavedRun:
         """The run of a folder.
 
         Raises:
-            UserError: the folder is no run, or a file in it is missing, truncated, of another
+            UserError: the folder is not a run, or a file in it is missing, truncated, of another
                 model or of other settings.
         """
         settings = read_settings(folder / "run.json")
-        own, shown, seed = (settings[key] for key in ("encoder", "representation", "seed"))
-        representation = REPRESENTATIONS.load(shown["name"])(**shown["parameters"])
+        shown_as, fitted = settings["representation"], settings["encoder"]
+        representation = REPRESENTATIONS.load(shown_as["name"])(**shown_as["parameters"])
         representation.restore(_intact(folder / representation.checkpoint))
-        encoder = construct(ENCODERS.load(own["name"]), own["parameters"], representation, seed)
+        cls_of_encoder = ENCODERS.load(fitted["name"])
+        encoder = construct(cls_of_encoder, fitted["parameters"], representation, settings["seed"])
         encoder.restore(_intact(folder / encoder.checkpoint))
         return cls(settings, encoder, representation)
 

@@ -2,7 +2,7 @@
 
 What is judged is always a formula: a point is decoded, rounded to a formula, encoded again, and
 the probe reads the latent vector of that. So a value never belongs to a point that no composition
-has. It remains a prediction: every proposal is told with its nearest real materials and their true
+has. It remains a prediction: every proposal is listed beside its nearest real materials and their true
 values, and `materials` searches where all values are true.
 Source: Korolev et al., Machine-learning-assisted search for functional materials over extended
 chemical space (2020).
@@ -64,8 +64,8 @@ class Latent(Objective):
         seed: of the hold-out, the encoder and the probe.
         axes: principal axes that are searched, at most; all that the encoder uses where None.
         prior: how the latent space is measured.
-        most_elements: of a proposal; of more that are decoded the largest fractions stay, and what
-            was left out is told.
+        most_elements: of a proposal; of more that are decoded the largest fractions stay, and the
+            share left out is listed.
         include: elements that a proposal must hold.
         exclude: elements that it must not hold.
         charge_balanced: whether common oxidation states of its elements must cancel.
@@ -164,11 +164,11 @@ class Latent(Objective):
         violations = self.kept_to.violations(formula, shares) | self.wanted.violations(predicted)
         if self.farthest is not None:
             violations["distance"] = away - self.farthest
-        told: dict[str, Any] = {"formula": formula, "left out": float(1 - shares[kept].sum())}
-        told |= {f"predicted {name}": value for name, value in predicted.items()}
-        told |= {"distance": away, **self.known.beside(formula, latent, self.wanted.read)}
+        row: dict[str, Any] = {"formula": formula, "left out": float(1 - shares[kept].sum())}
+        row |= {f"predicted {name}": value for name, value in predicted.items()}
+        row |= {"distance": away, **self.known.beside(formula, latent, self.wanted.read)}
         values = tuple(self.wanted.value(name, predicted[name]) for name in self.wanted.properties)
-        return Measured(values, violations, told)
+        return Measured(values, violations, row)
 
     def progress(self, values: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
         if len(self.wanted.properties) == 1:
@@ -208,8 +208,8 @@ class Latent(Objective):
             f"{space.materials[name].attrs['units']}".rstrip()
             for name in self.wanted.read
         )
-        held = f"mean error on {len(space.split.holdout):,} unseen materials"
+        where = f"mean error on {len(space.split.holdout):,} unseen materials"
         return (
             f"{self._n} axes of {type(space.encoder).__name__}'s latent space (run {space.run}); "
-            f"predicted: {errors} ({held})"
+            f"predicted: {errors} ({where})"
         )
