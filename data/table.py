@@ -1,109 +1,49 @@
-"""Tables that users bring: read with line numbers, every unusable row named, none lost."""
+"""Tables that users bring: read with line numbers, every row and column that is not used named."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import math
-import re
-import zlib
+import json
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from framework.base.errors import UserError, nearest, read_bytes, read_text
-from framework.contracts.dataset import UnusableRow
+from data.columns import Columns, Quantity, Unused, as_attributes, columns_of, has_column
+from data.table_files import Table, read_table
+from data.text_files import read_lines
+from framework.base.errors import UserError
+from framework.contracts.dataset import UnusableRow, refuse_unusable
 
-_PROPERTY = re.compile(r"(?P<long_name>[^(\[]*?)\s*[(\[](?P<units>[^()\[\]]+)[)\]]")
+__all__ = [
+    "Table",
+    "has_column",
+    "read_accounted",
+    "read_lines",
+    "read_materials",
+    "read_table",
+    "refuse_left_out",
+]
 
-
-@dataclass(frozen=True)
-class Table:
-    """A header, and the cells of every row with the line of the file on which it starts."""
-
-    path: Path
-    header: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-
-
-def read_lines(path: str | Path, purpose: str) -> list[str]:
-    """The lines of a UTF-8 text file, plain or `.gz`.
-
-    Raises:
-        UserError: missing, a folder, empty, binary, or not a gzip file.
-    """
-    if Path(path).suffix != ".gz":
-        return read_text(path, purpose).splitlines()
-    try:
-        text = gzip.decompress(read_bytes(path, purpose)).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: not a readable gzip file ({error}); {purpose}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: not a text file inside (byte {error.start} is not UTF-8); {purpose}"
-        ) from None
-    if "\x00" in text:
-        raise UserError(f"{path}: not a text file inside (it holds NUL bytes); {purpose}")
-    if not text.strip():
-        raise UserError(f"{path}: the file inside holds nothing but blanks ({purpose})")
-    return text.splitlines()
-
-
-def read_table(path: str | Path, purpose: str) -> Table:
-    """A CSV file, plain or `.gz`; cells parted by commas, semicolons or tabs.
-
-    Lines before the header that are blank or begin with '#' are skipped, and so are blank rows.
-
-    Raises:
-        UserError: as `read_lines`; no header, a column twice, or no row under the header.
-    """
-    path = Path(path)
-    lines = read_lines(path, purpose)
-    skipped = 0
-    while skipped < len(lines) and (not lines[skipped].strip() or lines[skipped][0] == "#"):
-        skipped += 1
-    if skipped == len(lines):
-        raise UserError(f"{path}: nothing but comments ({purpose}); write a header and rows")
-    delimiter = max(",;\t", key=lines[skipped].count)
-    reader = csv.reader(io.StringIO("\n".join(lines[skipped:])), delimiter=delimiter)
-    header: tuple[str, ...] = ()
-    rows = []
-    line = skipped
-    try:
-        for row in reader:
-            start, line = line + 1, skipped + reader.line_num
-            cells = tuple(cell.strip() for cell in row)
-            if not header:
-                header = cells
-            elif any(cells):
-                rows.append((start, cells))
-    except csv.Error as error:
-        raise UserError(f"{path}: line {skipped + reader.line_num}: not CSV ({error})") from None
-    for column in header:
-        if column and header.count(column) > 1:
-            raise UserError(f"{path}: column '{column}' appears twice; rename one of them")
-    if not rows:
-        raise UserError(f"{path}: a header and no row ({purpose})")
-    return Table(path, header, tuple(rows))
+Parse = Callable[[str], tuple[str, str, Hashable]]
 
 
 def read_materials(
     table: Table,
     column: str,
-    parse: Callable[[str], tuple[str, str, Hashable]],
+    parse: Parse,
     *,
     properties: Sequence[str] | None = None,
     time: str = "",
     values_differ: bool = True,
+    censored: bool = False,
 ) -> tuple[dict[str, Any], list[UnusableRow]]:
     """What `framework.contracts.dataset.data_set` needs, from one column of materials and numeric columns.
 
-    A row is unusable if `parse` refuses its material, a value is blank, text, NaN or infinite,
-    it has more or fewer cells than the header, or it repeats an earlier row.
+    A row is unusable if `parse` refuses its material, a value is blank, text, NaN, infinite or a
+    limit (`<1E-10`), it has more or fewer cells than the header, or it repeats an earlier row. A
+    column that seems to hold numbers and cannot be read (`data.cell_numbers`) is listed among them
+    by the line of the header. The variable `id` holds the column that names the materials.
 
     Args:
         column: the column that `parse` reads.
@@ -111,114 +51,175 @@ def read_materials(
         properties: the columns to read; None for every column in which most cells are numbers.
         time: the column that gives the order of entry, "" for none.
         values_differ: rows of one identity are apart if their values differ.
+        censored: take `<1E-10` as 1E-10; the variable `<property>_limit` is -1 there (1 for `>`).
 
     Returns:
         The keyword arguments `variables`, `properties` and `time`, and the unusable rows.
 
     Raises:
-        UserError: a column is not there, or no row is usable.
+        UserError: a column is not there or may mean two things, or no row is usable.
     """
-    names = _value_columns(table, column, properties, time)
-    at = {name: table.header.index(name) for name in names}
+    contents, unusable, _ = read_accounted(
+        table,
+        column,
+        parse,
+        properties=properties,
+        time=time,
+        values_differ=values_differ,
+        censored=censored,
+    )
+    return contents, unusable
+
+
+def read_accounted(
+    table: Table,
+    column: str,
+    parse: Parse,
+    *,
+    properties: Sequence[str] | None = None,
+    time: str = "",
+    values_differ: bool = True,
+    censored: bool = False,
+) -> tuple[dict[str, Any], list[UnusableRow], dict[str, Any]]:
+    """As `read_materials`, and an account of the file as attributes of a data set.
+
+    The account: `rows_read`, `rows_used`, `unused_columns` (JSON: column, reason, example, whether
+    it is lost, that is, seems to hold numbers) and `reading_notes` (JSON: how cells were read).
+
+    Raises:
+        UserError: as `read_materials`.
+    """
+    columns = columns_of(table, column, properties, time)
+    asked = [q.column != time and censored for q in columns.quantities]
+    used, unusable = _rows(table, table.header.index(column), parse, columns, asked, values_differ)
+    if not used:
+        first = unusable[0]
+        raise UserError(
+            f"{table.path}: none of the {len(unusable)} rows is usable; "
+            f"line {first.line}: {first.reason}"
+        )
+    variables = {
+        "formula": ("material", np.array([row.formula for row in used])),
+        "element_set": ("material", np.array([row.element_set for row in used])),
+    } | _variables(table, columns, used)
+    if columns.identifier and "id" not in variables:
+        i = table.header.index(columns.identifier)
+        variables["id"] = ("material", np.array([row.cells[i] for row in used]))
+    contents = {
+        "variables": variables,
+        "properties": tuple(q.slug for q in columns.quantities if q.column != time),
+        "time": next((q.slug for q in columns.quantities if q.column == time), ""),
+    }
+    lost = [
+        UnusableRow(table.header_line, str(each), each.column)
+        for each in columns.unused
+        if each.lost
+    ]
+    account = as_attributes(columns) | {"rows_read": len(table.rows), "rows_used": len(used)}
+    return contents, lost + unusable, account
+
+
+class _Row(NamedTuple):
+    """A row that makes a material; `values` and `limits` are those of the quantities."""
+
+    cells: tuple[str, ...]
+    formula: str
+    element_set: str
+    values: tuple[float, ...]
+    limits: tuple[int, ...]
+
+
+def _rows(
+    table: Table,
+    at: int,
+    parse: Parse,
+    columns: Columns,
+    censored: Sequence[bool],
+    values_differ: bool,
+) -> tuple[list[_Row], list[UnusableRow]]:
+    """The rows that make a material, and the others with the reason.
+
+    Args:
+        at: the place of the column that `parse` reads.
+        censored: of each quantity, whether a limit is taken for a value.
+    """
+    places = [table.header.index(each.column) for each in columns.quantities]
+    quantities = list(zip(columns.quantities, places, censored, strict=True))
     seen: dict[Hashable, int] = {}
-    materials: list[tuple[str, str]] = []
-    values: list[list[float]] = []
+    used: list[_Row] = []
     unusable: list[UnusableRow] = []
     for line, cells in table.rows:
         try:
             if len(cells) != len(table.header):
                 raise ValueError(f"{len(cells)} cells where the header has {len(table.header)}")
-            formula, element_set, identity = parse(cells[table.header.index(column)])
-            row = [_number(cells[at[name]], name) for name in names]
-            key = (identity, *row) if values_differ else identity
+            formula, element_set, identity = parse(cells[at])
+            read = [_read(each, cells[i], asked) for each, i, asked in quantities]
+            key = (identity, *read) if values_differ else identity
             if key in seen:
                 raise ValueError(f"duplicate of line {seen[key]}")
         except ValueError as error:
             unusable.append(UnusableRow(line, str(error), ",".join(cells)))
             continue
         seen[key] = line
-        materials.append((formula, element_set))
-        values.append(row)
-    if not materials:
-        first = unusable[0]
-        raise UserError(
-            f"{table.path}: none of the {len(unusable)} rows is usable; "
-            f"line {first.line}: {first.reason}"
-        )
-    array = np.array(values, float).reshape(len(values), len(names))
-    variables: dict[str, Any] = {
-        "formula": ("material", np.array([formula for formula, _ in materials])),
-        "element_set": ("material", np.array([element_set for _, element_set in materials])),
-    }
-    slugs = {}
-    for j, name in enumerate(names):
-        slug, attrs = _describe(name)
-        if slug in (*variables, "material"):
-            raise UserError(
-                f"{table.path}: column '{name}' would be '{slug}', which is taken; rename it"
-            )
-        slugs[name] = slug
-        variables[slug] = ("material", array[:, j], attrs)
-    return {
-        "variables": variables,
-        "properties": tuple(slugs[name] for name in names if name != time),
-        "time": slugs.get(time, ""),
-    }, unusable
+        values, limits = tuple(v for v, _ in read), tuple(limit for _, limit in read)
+        used.append(_Row(cells, formula, element_set, values, limits))
+    return used, unusable
 
 
-def has_column(table: Table, *valid: str) -> str:
-    """The first of the columns that the table has.
+def refuse_left_out(
+    unusable: Sequence[UnusableRow], account: dict[str, Any], path: str | Path
+) -> None:
+    """What `strict` means for a table: no row is left out, and no column that holds numbers.
 
     Raises:
-        UserError: it has none of them.
+        UserError: something is; every column that is not used is named, text as well.
     """
-    for name in valid:
-        if name in table.header:
-            return name
-    wanted = " or ".join(f"'{name}'" for name in valid)
-    raise UserError(
-        f"{table.path}: no column {wanted}; {nearest(valid[0], [c for c in table.header if c])}"
-    )
+    unused = [Unused(**each) for each in json.loads(account["unused_columns"])]
+    if any(each.lost for each in unused):
+        n_rows = account["rows_read"] - account["rows_used"]
+        raise UserError(
+            f"{path}: strict allows no column of numbers to be left out: "
+            f"{'; '.join(map(str, sorted(unused, key=lambda each: not each.lost)))}"
+            f"{f'; and {n_rows} unusable row(s)' if n_rows else ''}; write plain numbers, or name "
+            "the columns to read (properties)"
+        )
+    refuse_unusable(unusable, path)
 
 
-def _value_columns(
-    table: Table, column: str, properties: Sequence[str] | None, time: str
-) -> list[str]:
-    if properties is None:
-        names = [n for n in table.header if n and n not in (column, time) and _is_numeric(table, n)]
-    else:
-        names = [has_column(table, name) for name in properties if name != time]
-    return [*names, has_column(table, time)] if time else names
-
-
-def _is_numeric(table: Table, name: str) -> bool:
-    """True if most of the cells that hold something hold a number."""
-    at = table.header.index(name)
-    cells = [row[at] for _, row in table.rows if at < len(row) and row[at]]
-    return 2 * sum(map(_is_number, cells)) > len(cells)
-
-
-def _is_number(text: str) -> bool:
+def _read(quantity: Quantity, cell: str, censored: bool) -> tuple[float, int]:
+    """The value of a cell, and on which side of it the true one is (0: it is the true one)."""
+    if not cell:
+        raise ValueError(f"column '{quantity.column}' is blank")
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        read = quantity.read(cell)
+    except ValueError as error:
+        raise ValueError(f"column '{quantity.column}' {error}") from None
+    if read.limit and not censored:
+        raise ValueError(
+            f"column '{quantity.column}' holds '{cell}', a limit and not a value; the setting "
+            "censored takes it as a limit"
+        )
+    return read.value, read.limit
 
 
-def _number(text: str, name: str) -> float:
-    if not text:
-        raise ValueError(f"column '{name}' is blank")
-    if not _is_number(text):
-        raise ValueError(f"column '{name}' holds '{text}', not a number")
-    if not math.isfinite(float(text)):
-        raise ValueError(f"column '{name}' holds '{text}', not a finite number")
-    return float(text)
+def _variables(table: Table, columns: Columns, used: Sequence[_Row]) -> dict[str, Any]:
+    """The variables of the quantities; of one with limits, also which side of them is meant.
 
-
-def _describe(column: str) -> tuple[str, dict[str, str]]:
-    """ "Conductivity (S cm-1)" -> "Conductivity" with its long name and units."""
-    found = _PROPERTY.fullmatch(column)
-    attrs = found.groupdict() if found else {"long_name": column, "units": "unknown"}
-    slug = re.sub(r"\W+", "_", attrs["long_name"]).strip("_")
-    return slug or "value", attrs
+    Raises:
+        UserError: two columns would have one name.
+    """
+    shape = (len(used), len(columns.quantities))
+    array = np.array([row.values for row in used], float).reshape(shape)
+    sides = np.array([row.limits for row in used], np.int8).reshape(shape)
+    variables: dict[str, Any] = {}
+    for j, each in enumerate(columns.quantities):
+        if each.slug in (*variables, "material", "formula", "element_set"):
+            raise UserError(
+                f"{table.path}: column '{each.column}' would be '{each.slug}', which is taken; "
+                "rename it"
+            )
+        variables[each.slug] = ("material", array[:, j], each.attrs)
+        if sides[:, j].any():
+            about = f"-1: {each.attrs['long_name']} is below the value, 1: above it"
+            variables[f"{each.slug}_limit"] = ("material", sides[:, j], {"long_name": about})
+    return variables

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.charge_balance import oxidation_states
+
 FloatArray = NDArray[np.float64]
 
 FEWEST = 10
@@ -34,19 +36,18 @@ class Section(NamedTuple):
             rest = edge - sum((edge @ axis) * axis for axis in axes)
             if (length := np.linalg.norm(rest)) > NEUTRAL:
                 axes.append(rest / length)
-        found: FloatArray = (fractions - self.corners[0]) @ np.transpose(axes)
-        return found
+        positions: FloatArray = (fractions - self.corners[0]) @ np.transpose(axes)
+        return positions
 
 
 def neutral_section(elements: Sequence[str], fractions: FloatArray) -> Section | None:
     """The section in which charges cancel, of elements (k,) and atomic fractions (n, k).
 
-    Of the elements' common oxidation states those are taken under which most compositions are
-    neutral. None where these are fewer than ten.
+    Of the elements' frequent oxidation states those are taken under which most compositions are
+    neutral, the more frequent ones where it makes no difference. None where these are fewer than
+    ten.
     """
-    from pymatgen.core import Element
-
-    known = [Element(symbol).common_oxidation_states for symbol in elements]
+    known = [oxidation_states(symbol) for symbol in elements]
     best: tuple[int, ...] = ()
     most = FEWEST - 1
     for states in itertools.product(*known):

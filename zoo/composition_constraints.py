@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from data.element_sets import ATOMIC_NUMBERS, nearest_elements, parse_formula
 from data.representations.composition import PRESENT, atomic_fractions
 from framework.base.errors import UserError
 from framework.contracts.objective import FloatArray
+from zoo.charge_balance import imbalance
 
 
 @dataclass(frozen=True)
@@ -95,27 +95,6 @@ class CompositionConstraints:
         if self.known is not None:
             found["novelty"] = float(composition_key(atomic_fractions([formula])[0]) in self.known)
         return found
-
-
-@lru_cache(maxsize=10_000)
-def imbalance(formula: str) -> float:
-    """The least charge an atom that common oxidation states leave, one state an element; 0 where
-    they cancel. Of an element alone, and of what has no such states, the least of its own."""
-    amounts = parse_formula(formula)
-    charges = {0.0}
-    for symbol, amount in amounts.items():
-        states = _states(symbol)
-        charges = {round(charge + q * amount, 6) for charge in charges for q in states}
-    return min(map(abs, charges)) / sum(amounts.values())
-
-
-@lru_cache
-def _states(symbol: str) -> tuple[int, ...]:
-    from pymatgen.core import Element
-
-    element = Element(symbol)
-    # an element that is in no compound keeps no charge, and counts as unbalanced
-    return tuple(element.common_oxidation_states or element.oxidation_states or (8,))
 
 
 def _share(shares: FloatArray, symbol: str) -> float:

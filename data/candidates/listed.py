@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from data.candidates.pattern import ANIONS, Pattern
 from data.datasets.element_set_list import element_set_list
 from framework.base.errors import UserError
-from framework.contracts.dataset import UnusableRow, refuse_unusable, unusable_rows
+from framework.contracts.dataset import UnusableRow, unusable_rows
+
+_REPORTED = "not a candidate: it is reported already"
 
 
 class Listed:
@@ -32,23 +34,21 @@ class Listed:
         self._space = Pattern(pattern, anions=anions)
         listed = element_set_list(path, strict=strict)
         self.rows = [str(text) for text in listed["element_set"].values]
+        self.unusable: list[UnusableRow] = unusable_rows(listed)
         self._lines: list[int] = json.loads(listed.attrs["lines"])
-        self._unreadable = unusable_rows(listed)
-        self.unusable: list[UnusableRow] = list(self._unreadable)
 
     def members(self, element_sets: Iterable[str]) -> list[str]:
         """The element sets that follow the pattern, each once, sorted."""
         return self._space.members(element_sets)
 
     def unexplored(self, reported: Sequence[str]) -> list[str]:
-        """The listed sets that are not reported, sorted; the others join ``unusable``.
+        """The listed sets that are not reported, sorted; `unusable` then names the others.
 
         They need the pattern's number of elements, not its anions: whoever lists a phosphorus
         cation knows what they ask for.
 
         Raises:
-            UserError: a set has another number of elements, all are reported, or one is and
-                ``strict`` allows none.
+            UserError: a set has another number of elements, or all are reported.
         """
         size = self._space.n_cations + self._space.n_anions
         if strangers := [row for row in self.rows if len(row.split()) != size]:
@@ -59,18 +59,15 @@ class Listed:
                 "another pattern"
             )
         known = set(reported)
+        self.unusable += [
+            row
+            for line, text in zip(self._lines, self.rows, strict=True)
+            if text in known and (row := UnusableRow(line, _REPORTED, text)) not in self.unusable
+        ]
         left = sorted(set(self.rows) - known)
         if not left:
             raise UserError(
                 f"{self.path}: all {len(self.rows)} candidates are reported already; "
                 "there is nothing to rank"
             )
-        already = [
-            UnusableRow(line, "is reported already", text)
-            for line, text in zip(self._lines, self.rows, strict=True)
-            if text in known
-        ]
-        if self.strict:
-            refuse_unusable(already, self.path)
-        self.unusable[:] = self._unreadable + already
         return left

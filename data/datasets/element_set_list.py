@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import xarray as xr
 
 from data.element_sets import parse_element_set
-from data.table import Table, has_column, read_lines, read_materials, read_table
+from data.table import (
+    Table,
+    has_column,
+    read_accounted,
+    read_lines,
+    read_table,
+    refuse_left_out,
+)
+from data.table_files import is_text
 from framework.base.errors import UserError
-from framework.contracts.dataset import data_set, refuse_unusable
+from framework.contracts.dataset import data_set
 
 _PURPOSE = "a list of element sets, one a line such as 'Li Sn S Cl'"
-_COLUMNS = ("elements", "element_set")
+COLUMNS = ("elements", "element_set")
 
 
-def element_set_list(path: str | Path, strict: bool = False) -> xr.Dataset:
-    """The element sets of a text or CSV file, plain or `.gz`; their formulas are unknown ("").
+def element_set_list(
+    path: str | Path, strict: bool = False, properties: Sequence[str] | None = None
+) -> xr.Dataset:
+    """The element sets of a list or a table, plain or compressed; their formulas are unknown ("").
 
-    Text: one set a line, symbols parted by blanks, commas, hyphens or semicolons; '#' begins a
-    comment. CSV: the column `elements` or `element_set`, and any numeric properties. A row is
-    unusable if a symbol is no element or repeats, a value is not a finite number, or the set
-    appeared before.
+    List: one set a line, symbols separated by blanks, commas, hyphens or semicolons; '#' begins a
+    comment. Table (CSV, Excel, JSON): the column `elements` or `element_set`, and any numeric
+    properties. A row is unusable if a symbol is not an element or repeats, a value is not a finite
+    number, or the set appeared before.
 
-    Beside the contract, the attribute `lines` (JSON): the line of each material in the file.
+    Beside the contract: the variable `id` where a column names the sets, the attribute `lines`
+    (JSON), the line of each material in the file, and those of `data.table.read_accounted`.
 
     Args:
         path: the file.
-        strict: an unusable row is an error.
+        strict: an unusable row is an error, and so is a column of numbers that is not used.
+        properties: the columns to read; None for every column in which most cells are numbers.
 
     Raises:
-        UserError: the file cannot be read, or no row is usable.
+        UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     table = _read(Path(path))
-    contents, unusable = read_materials(
-        table, has_column(table, *_COLUMNS), _parse, values_differ=False
+    contents, unusable, account = read_accounted(
+        table, has_column(table, *COLUMNS), _parse, properties=properties, values_differ=False
     )
     if strict:
-        refuse_unusable(unusable, path)
+        refuse_left_out(unusable, account, path)
     ds = data_set(
         **contents,
         name="element_set_list",
@@ -50,24 +62,33 @@ def element_set_list(path: str | Path, strict: bool = False) -> xr.Dataset:
         unusable=unusable,
     )
     left_out = {row.line for row in unusable}
+    ds.attrs |= account
     ds.attrs["lines"] = json.dumps([line for line, _ in table.rows if line not in left_out])
     return ds
 
 
+def is_list(lines: Sequence[str]) -> bool:
+    """True where most of the first lines are element sets, so that there is no header."""
+    some = [text for line in lines[:50] if (text := line.split("#")[0].strip())]
+    return 2 * sum(map(_is_element_set, some)) > len(some)
+
+
 def _read(path: Path) -> Table:
+    if not is_text(path):
+        return read_table(path, _PURPOSE)
     lines = [line.split("#")[0].strip() for line in read_lines(path, _PURPOSE)]
     rows = tuple((i, (line,)) for i, line in enumerate(lines, start=1) if line)
     if not rows:
         raise UserError(f"{path}: nothing but comments ({_PURPOSE})")
     first = rows[0][1][0]
-    if any(column in first for column in _COLUMNS) or (
-        ".csv" in path.suffixes and not _is_element_set(first)
-    ):
+    named = any(column in first for column in COLUMNS)
+    if named or (".csv" in path.suffixes and not _is_element_set(first)):
         return read_table(path, _PURPOSE)
-    return Table(path, _COLUMNS[:1], rows)
+    return Table(path, COLUMNS[:1], rows)
 
 
 def _is_element_set(text: str) -> bool:
+    """True for an element set, and for one with an element that repeats."""
     try:
         parse_element_set(text)
     except ValueError as error:

@@ -22,7 +22,8 @@ def leave_one_cluster_out(
     features: str = "magpie",
     kernel: Annotated[str, Choice("linear", "rbf")] = "linear",
 ) -> dict[str, np.ndarray]:
-    """Hold-out masks (n,) by cluster of a k-means, numbered by size, the largest first.
+    """Hold-out masks (n,) by cluster of a k-means, numbered by size, the largest first; of equal
+    ones, that nearest to the mean of all.
 
     Args:
         features: what makes fields alike: an element table, whose order statistics are
@@ -44,18 +45,15 @@ def leave_one_cluster_out(
             f"split 'leave_one_cluster_out': {n} reported fields cannot make {clusters} clusters; "
             "lower clusters or bring more fields"
         )
-    if (n := fields.sizes["material"]) < clusters:
-        raise UserError(
-            f"split 'leave_one_cluster_out': {n} reported fields cannot make {clusters} clusters; "
-            "lower clusters or bring more fields"
-        )
     points = StandardScaler().fit_transform(_points(fields, features, seed))
     if kernel == "rbf":
         components = min(300, len(points))
         points = Nystroem(n_components=components, random_state=seed).fit_transform(points)
-    labels = KMeans(clusters, n_init=10, random_state=seed).fit_predict(points)
-    by_size = np.argsort(-np.bincount(labels, minlength=clusters), kind="stable")
-    return {f"cluster{i + 1}": labels == label for i, label in enumerate(by_size)}
+    clustering = KMeans(clusters, n_init=10, random_state=seed).fit(points)
+    sizes = np.bincount(clustering.labels_, minlength=clusters)
+    far = np.linalg.norm(clustering.cluster_centers_ - points.mean(axis=0), axis=1)
+    by_size = np.lexsort((far, -sizes))
+    return {f"cluster{i + 1}": clustering.labels_ == label for i, label in enumerate(by_size)}
 
 
 def _points(fields: xr.Dataset, features: str, seed: int) -> np.ndarray:

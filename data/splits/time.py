@@ -16,16 +16,23 @@ def time(
 ) -> dict[str, np.ndarray]:
     """Hold-out masks (n,) by fold: one fold, the same for every seed.
 
-    A field's time is that of its first entry (``order``). Fields without one stay in training.
+    Times are held out whole, the newest ones: as many as come nearest to the fraction, so that no
+    time is on both sides. A field's time is that of its first entry (``order``). Fields without
+    one stay in training.
 
     Raises:
-        UserError: the data set has no order of entry.
+        UserError: the data set has no order of entry, or one time alone.
     """
     order = fields["order"].values
     known = np.isfinite(order)
     if not known.any():
         raise UserError("split 'time': the data set has no order of entry; take split 'random'")
-    newest = np.argsort(np.where(known, -order, np.inf), kind="stable")
-    held = np.zeros(len(order), dtype=bool)
-    held[newest[: round(fraction * known.sum())]] = True
-    return {"": held}
+    times, counts = np.unique(order[known], return_counts=True)
+    if len(times) < 2:
+        raise UserError(
+            f"split 'time': all {known.sum()} fields with a time have the same one, {times[0]:g}, "
+            "so that none is newer; take split 'random'"
+        )
+    newer = np.cumsum(counts[:0:-1])  # of all times but the oldest, how many fields are as new
+    nearest = int(np.argmin(abs(newer - round(fraction * known.sum()))))
+    return {"": known & (order >= times[-1 - nearest])}

@@ -290,8 +290,8 @@ def test_every_unusable_row_of_a_formula_csv_is_named(tmp_path):
 
 def test_semicolons_comments_and_another_column_name_are_understood(tmp_path):
     file = tmp_path / "x.csv"
-    file.write_text("# from the lab\npretty_formula;T\nZnO;1\nCdS;2\n")
-    ds = formula_csv(file, column="pretty_formula")
+    file.write_text("# from the lab\ncompound;T\nZnO;1\nCdS;2\n")
+    ds = formula_csv(file, formula_column="compound")
     assert ds["T"].values.tolist() == [1.0, 2.0]
 
 
@@ -301,22 +301,24 @@ def test_a_published_csv_of_formulas_loads():
     assert ds.sizes["material"] + ds.attrs["n_unusable"] == 4_125
 
 
+# fmt: off
 BAD_FILES = [
     ("x.csv", b"", "is empty"),
     ("x.csv", b" \n\n", "nothing but blanks"),
-    ("x.csv", b"\x89PNG\r\n\xff\xfe", "not a text file"),
+    ("x.csv", b"\x89PNG\r\n\x1a\n\xff\xfe", "not a text file"),
     ("x.csv", b"formula\x00,gap\nLiCl,1\n", "NUL"),
     ("x.csv", b"formula,gap\n", "a header and no row"),
     ("x.csv", b"# only\n# comments\n", "nothing but comments"),
-    ("x.csv", b"Formula,gap\nLiCl,1\n", "no column 'formula'; did you mean 'Formula'?"),
+    ("x.csv", b"compound,gap\nLiCl,1\n", "no column 'formula' or 'composition'; did you mean 'compound' (LiCl)?"),
     ("x.csv", b"formula,gap,gap\nLiCl,1,2\n", "column 'gap' appears twice"),
     ("x.csv", b"formula,a b,a-b\nLiCl,1,2\n", "'a-b' would be 'a_b', which is taken"),
     ("x.csv", b"formula,gap\nxx,1\nyy,2\n", "none of the 2 rows is usable; line 2: 'xx'"),
     ("x.csv.gz", b"formula\nLiCl\n", "not a readable gzip file"),
     ("x.csv.gz", gzip.compress(b"formula\nLiCl\n", mtime=0)[:-9], "not a readable gzip file"),
-    ("x.csv.gz", gzip.compress(b"\xff\xfe\x00", mtime=0), "not a text file inside"),
+    ("x.csv.gz", gzip.compress(b"\xff\xfe\x00", mtime=0), "not a text file"),
     ("x.csv.gz", gzip.compress(b"", mtime=0), "nothing but blanks"),
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD_FILES)

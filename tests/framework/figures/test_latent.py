@@ -10,7 +10,7 @@ import xarray as xr
 
 from data.representations.composition import CompositionSamples, atomic_fractions
 from data.representations.diffraction import DiffractionSamples
-from framework.figures.latent import decoded_figure, tsne_figure, save_latent_figures
+from framework.figures.latent import decoded_figure, save_latent_figures, tsne_figure
 
 FORMULAS = ["NaCl", "Li2O", "CaO", "KCl", "MgO", "LiCl", "CaCl2", "Na2O"]
 
