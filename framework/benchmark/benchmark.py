@@ -16,6 +16,7 @@ import xarray as xr
 from framework.base.errors import UserError
 from framework.base.files import require_writable, whole
 from framework.base.progress import new_bars
+from framework.benchmark.replaced import replaced_settings
 from framework.config.experiment import Experiment
 from framework.execution.start import context
 from framework.runs.components import task_of
@@ -35,6 +36,7 @@ class Outcome:
         failures: cause by digest, of the runs that failed.
         computed: digests of the runs that were computed now; the others stood already.
         tracked: the parent run in MLflow, where one was logged.
+        replaced: settings in which earlier results in this folder differed, which are replaced.
     """
 
     results: xr.Dataset | None
@@ -43,6 +45,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     computed: list[str] = field(default_factory=list)
     tracked: str | None = None
+    replaced: list[str] = field(default_factory=list)
 
 
 def benchmark(
@@ -88,6 +91,7 @@ def benchmark(
             else:
                 outcome.failures[run.digest] = failure
             bars.finished(run)
+    outcome.replaced = replaced_settings(experiment, folder)
     outcome.results = results.collect(experiment, planned, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)

@@ -61,6 +61,11 @@ def finish(outcome: Outcome, runs: Path, track: bool) -> None:
     typer.echo(f"fields   {items.attrs['summary']}")
     reused = len(outcome.plan) - len(outcome.computed) - len(outcome.failures)
     typer.echo(f"runs     {len(outcome.computed)} computed, {reused} reused")
+    if outcome.replaced:
+        typer.echo(
+            f"replaced results of other {', '.join(outcome.replaced)} in {outcome.folder}; their "
+            f"runs stay in {runs / 'cells'}; another name or another --runs folder keeps both"
+        )
     if outcome.results is not None:
         typer.echo(f"results  {outcome.folder / 'results.nc'}")
         typer.echo(f"tables   {outcome.folder / 'leaderboard.csv'}, leaderboard.md")
