@@ -70,6 +70,12 @@ def benchmark(
 
     Raises:
         UserError: the experiment cannot be run as it is, or nothing can be written.
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> outcome = benchmark(experiment, Path("runs"), track=False, progress=False)
+        >>> dict(outcome.results["value"].sizes)
+        {'encoder': 2, 'split': 1, 'seed': 1, 'metric': 14}
     """
     from framework.benchmark import published, results
     from framework.benchmark.figures import save_benchmark_figures

@@ -38,6 +38,10 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
 
     Raises:
         UserError: there is no such run, its data have changed, or ``out`` cannot be a figure.
+
+    Example:
+        >>> audit("last").verdict  # element_frequency: a sum over elements
+        'weak'
     """
     import numpy as np
 

@@ -23,6 +23,10 @@ def models(pattern: str = "*") -> pd.DataFrame:
 
     Raises:
         UserError: no model is called so; the nearest names are shown.
+
+    Example:
+        >>> models("*_frequency")["name"].tolist()
+        ['element_frequency']
     """
     import pandas as pd
 

@@ -70,6 +70,13 @@ def rank(
 
     Raises:
         UserError: anything in it is unknown or unusable, or no candidate is left.
+
+    Example:
+        >>> table = rank("element_frequency", data="fields.txt", pattern="M-M'-A", contains=["Li"])
+        >>> table.columns.tolist()
+        ['rank', 'elements', 'score', 'percentile', 'nearest_reported']
+        >>> all("Li" in elements.split() for elements in table["elements"])
+        True
     """
     from framework.runs.cell import ranked
 

@@ -58,6 +58,10 @@ def reproduce(run: str, runs: Path = RUNS) -> Reproduction:
 
     Raises:
         UserError: there is no such run, or it cannot be run with what is installed now.
+
+    Example:
+        >>> reproduce("last").holds
+        True
     """
     run = named_run(run, runs)
     if is_run(run, runs) or not is_mlflow_id(run):

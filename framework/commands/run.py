@@ -57,6 +57,11 @@ def run(
 
     Raises:
         UserError: anything in it is unknown or unusable.
+
+    Example:
+        >>> outcome = run("pair_cooccurrence", data="fields.txt", pattern="M-M'-A")
+        >>> outcome.results["value"].sel(metric="auroc").dims
+        ('encoder', 'split', 'seed')
     """
     from framework.benchmark.benchmark import benchmark
     from framework.config.experiment import experiment_from

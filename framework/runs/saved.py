@@ -57,6 +57,13 @@ class SavedRun:
 
         Raises:
             UserError: one of them cannot be read or does not fit the run.
+
+        Example:
+            >>> from framework.runs.finished import last_run
+            >>> saved = SavedRun.open(last_run(Path("runs")))
+            >>> common, rare = saved.score(["Li-Na-O", "K-Cs-S"])
+            >>> bool(common > rare)
+            True
         """
         return self.score_items(self.representation.parse(texts))
 

@@ -58,6 +58,12 @@ def optimise(
 
     Raises:
         UserError: the experiment cannot be run as it is, or studies stand with other settings.
+
+    Example:
+        >>> experiment = read_optimisation("optimisation.yaml")
+        >>> done = optimise(experiment, Path("runs"), track=False, progress=False)
+        >>> dict(done.results["value"].sizes)
+        {'objective': 1, 'sampler': 2, 'seed': 2, 'evaluation': 3}
     """
     planned = prepare(experiment, runs, data=data, where=where)
     require_writable(planned.folder)

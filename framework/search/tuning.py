@@ -144,6 +144,12 @@ def tune(
 
     Raises:
         UserError: the search cannot be run as it is, or the study stands with other settings.
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> tuned = tune(experiment, Path("runs"), encoder="pca", trials=2, track=False, progress=False)
+        >>> tuned.finished
+        2
     """
     search = prepare(experiment, runs, encoder=encoder, trials=trials, storage=storage, where=where)
     require_writable(search.folder)
