@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framework.base.errors import UserError as UserError
-    from framework.benchmark.benchmark import benchmark as benchmark
     from framework.commands.audit import audit as audit
+    from framework.commands.benchmark import benchmark as benchmark
     from framework.commands.models import models as models
+    from framework.commands.optimise import optimise as optimise
     from framework.commands.rank import rank as rank
     from framework.commands.reproduce import reproduce as reproduce
     from framework.commands.run import run as run
+    from framework.commands.tune import tune as tune
     from framework.config.experiment import read_experiment as read_experiment
     from framework.config.optimisation import read_optimisation as read_optimisation
     from framework.contracts.encoder import Encoder as Encoder
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from framework.registry.parameters import Float as Float
     from framework.registry.parameters import Int as Int
     from framework.runs.saved import SavedRun as SavedRun
-    from framework.search.optimisation import optimise as optimise
-    from framework.search.tuning import tune as tune
 
 _WHERE = {
     "Choice": "framework.registry.parameters",
@@ -48,15 +48,15 @@ _WHERE = {
     "SavedRun": "framework.runs.saved",
     "UserError": "framework.base.errors",
     "audit": "framework.commands.audit",
-    "benchmark": "framework.benchmark.benchmark",
+    "benchmark": "framework.commands.benchmark",
     "models": "framework.commands.models",
-    "optimise": "framework.search.optimisation",
+    "optimise": "framework.commands.optimise",
     "rank": "framework.commands.rank",
     "read_experiment": "framework.config.experiment",
     "read_optimisation": "framework.config.optimisation",
     "reproduce": "framework.commands.reproduce",
     "run": "framework.commands.run",
-    "tune": "framework.search.tuning",
+    "tune": "framework.commands.tune",
 }
 
 __all__ = sorted(_WHERE)

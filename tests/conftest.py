@@ -174,12 +174,12 @@ def blank_figures() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def blank_store(tmp_path_factory) -> Path:
     """An empty MLflow store, to be copied: it takes seconds to make its tables."""
-    from framework.tracking import mlflow as tracking
+    from framework.tracking.tracker import MlflowTracker
 
     folder = tmp_path_factory.mktemp("blank")
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("MLFLOW_TRACKING_URI", raising=False)
-        tracking.require_store(folder)
+        MlflowTracker(folder).require()
     return folder / "mlflow.db"
 
 

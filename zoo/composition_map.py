@@ -77,16 +77,7 @@ def composition_map(
     else:
         _tetrahedron(panels[0], elements, fractions, values, hits, colours, section)
     if section is not None:
-        corners, neutral = section.corners, np.flatnonzero(section.lying)
-        plane = _Plane(corners)
-        inside = [(number, int(neutral.searchsorted(i))) for number, i in numbers if i in neutral]
-        _panel(
-            panels[1], plane(fractions[neutral]), values[neutral], hits[neutral], colours, inside
-        )
-        _outline(panels[1], plane(corners), [_binary(elements, corner) for corner in corners])
-        charges = ", ".join(f"{e} {q:+d}" for e, q in zip(elements, section.states, strict=True))
-        title = f"charge-neutral section ({charges}): {len(neutral)} compositions"
-        panels[1].set_title(title, fontsize=10, pad=24)
+        _neutral_panel(panels[1], elements, fractions, values, hits, colours, section, numbers)
     bar = figure.colorbar(colours, ax=panels, shrink=0.75, pad=0.02, label=axis)
     if numbers:  # as a legend, which has room of its own
         key = [f"{number}  {names[i]}  {values[i]:.3g}" for number, i in numbers]
@@ -101,6 +92,27 @@ def composition_map(
         label = f"{quantity} {sign} {target:g} {units.rstrip(')')}: {hits.sum()} of {len(hits)}"
         figure.legend([ring], [label], loc="outside lower center", frameon=False)
     return figure
+
+
+def _neutral_panel(
+    axes: Axes,
+    elements: Sequence[str],
+    fractions: FloatArray,
+    values: FloatArray,
+    hits: NDArray[np.bool_],
+    colours: ScalarMappable,
+    section: Section,
+    numbers: Sequence[tuple[int, int]],
+) -> None:
+    """The compositions of the charge-neutral section, looked at head-on."""
+    neutral, plane = np.flatnonzero(section.lying), _Plane(section.corners)
+    inside = [(number, int(neutral.searchsorted(i))) for number, i in numbers if i in neutral]
+    _panel(axes, plane(fractions[neutral]), values[neutral], hits[neutral], colours, inside)
+    names = [_binary(elements, corner) for corner in section.corners]
+    _outline(axes, plane(section.corners), names)
+    charges = ", ".join(f"{e} {q:+d}" for e, q in zip(elements, section.states, strict=True))
+    title = f"charge-neutral section ({charges}): {len(neutral)} compositions"
+    axes.set_title(title, fontsize=10, pad=24)
 
 
 class _Plane:

@@ -37,7 +37,7 @@ class FormulaDecoder:
     def __init__(self, space: LatentSpace, most_elements: int) -> None:
         self.encoder, self.most_elements = space.encoder, most_elements
         name = type(space.encoder).__name__
-        if not hasattr(space.encoder, "decode"):
+        if not space.encoder.decodes:
             raise UserError(
                 f"encoder: {name} decodes nothing, and proposals are decoded; {FITTING}"
             )

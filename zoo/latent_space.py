@@ -20,13 +20,14 @@ from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation
 from framework.contracts.split import Split
 from framework.registry.registry import DATASETS
+from framework.runs.context import restore_context
 from framework.runs.data import data_component
 from framework.runs.execution import execute
 from framework.runs.finished import find_run
 from framework.runs.items import divided
 from framework.runs.plan import plan
 from framework.runs.saved import SavedRun
-from zoo.probing import LEAST_LABELS
+from zoo.labelled_items import LEAST_LABELS
 
 FloatArray = NDArray[np.float64]
 
@@ -101,8 +102,7 @@ class LatentSpace:
             "seeds": [seed],
             "encoders": [encoder],
         }
-        content["metrics"] = [f"{content['task']['properties'][0]}/all/mae"]  # type: ignore[index]
-        (run,) = plan(experiment_from(content, "the latent space"))
+        (run,) = plan(experiment_from(content, "the latent space"), runs=runs)
         if not run.finished(runs):
             require_writable(runs)
             with new_bars(sys.stderr.isatty()) as bars:
@@ -118,17 +118,18 @@ class LatentSpace:
             run: its folder, or its digest or the beginning of it.
 
         Raises:
-            UserError: there is no such run, or it ranks element sets, which have no properties.
+            UserError: there is no such run, or it has element sets as items, not materials.
         """
         folder = find_run(run, runs)
         saved = SavedRun.open(folder)
         materials, split = divided(saved.settings)
         if "formula" not in materials:
             raise UserError(
-                f"run: {run} is of the task '{saved.settings['task']['name']}', which ranks "
-                "element sets; take a run of the task 'property'"
+                f"run: the items of {run} (task '{saved.settings['task']['name']}') are element "
+                "sets; take a run whose items are materials, such as one of the task 'property'"
             )
         samples = saved.representation.transform(materials)
+        restore_context(saved)
         latents = saved.encoder.transform(samples).astype(float)
         dataset = saved.settings["dataset"]
         parts = saved.encoder, saved.representation, materials, split, latents

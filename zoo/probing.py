@@ -1,189 +1,157 @@
-"""Probing: what the tasks share that learn from labelled materials and frozen latent vectors.
+"""Probing: what the tasks share that learn from labels.
 
 The encoder learns from the whole training part without labels. Then one and the same probe learns
-the labels of n materials of the training part, for several n, and answers for the hold-out.
+the labels of n items of the training part, for several n, and answers for the hold-out.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, Literal
+import time
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from framework.base.errors import UserError
 from framework.config.schema import component_from
-from framework.contracts.dataset import UnusableRow, content_digest, take
-from framework.contracts.predictor import Probe
+from framework.contracts.learner import Learner, part
 from framework.contracts.split import Split
-from framework.contracts.task import Fit
+from framework.contracts.task import Fit, Judged
 from framework.metrics.bootstrap import FloatArray
 from framework.metrics.evaluation import Evaluation
 from framework.metrics.ranking import METRICS, evaluate, ranking_metrics
 from framework.registry.parameters import checked
 from framework.registry.registry import PREDICTORS
+from zoo.labelled_items import LabelledItems, Labels
 
-ALL: Literal["all"] = "all"
-LEAST_LABELS = 10
 RANKING = tuple(name for name in METRICS if name != "auroc_pu")
 """Ranking metrics here; the labels are known, so no share of hidden hits is corrected for."""
 
-Labels = tuple[int | Literal["all"], ...]
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a learner is given: inputs, labels (n,) and groups (n,) of the labelled items."""
+
+    inputs: Any
+    labels: np.ndarray
+    groups: np.ndarray
 
 
-class Probing(ABC):
-    """Labels, the draw of element sets and the probe.
+class Probing(LabelledItems):
+    """A probe that learns the labels of some items and answers for all.
 
-    Metrics are called target/labels/metric: ``formation_energy/250/mae``.
+    Metrics are called target/labels/metric: ``formation_energy/250/mae``. An encoder that learns
+    end to end takes the place of the probe, with the same labels.
 
     Args:
-        labels: numbers of labelled training materials; ``all`` for the whole training part. They
-            are drawn by the run's seed, the fewer among the more, the same for every encoder.
         probe: a registered predictor by name, or a mapping with ``name`` and its settings.
-        sample: element sets that are drawn, once for all seeds; all where None.
+        labels, sample, of, aggregate: see `LabelledItems`.
     """
 
-    name: str
-    members = None
-    kind: type[Probe]
+    kind: type[Learner]
     """What the probe must be."""
 
-    def __init__(self, labels: Labels, probe: str | dict[str, Any], sample: int | None) -> None:
-        self.labels, self.probe, self.sample = labels, probe, sample
-        _check(labels, sample)
+    def __init__(
+        self,
+        labels: Labels,
+        probe: str | dict[str, Any],
+        sample: int | None,
+        of: str,
+        aggregate: str,
+    ) -> None:
+        super().__init__(labels, sample, of, aggregate)
+        self.probe = probe
         name, item, settings = probe_of(probe, self.kind, "task.probe")
         self._probe = item, settings
-        self.unusable: list[UnusableRow] = []
-        self.sources: tuple[Path, ...] = (PREDICTORS.source(name),)
-
-    @property
-    @abstractmethod
-    def targets(self) -> tuple[str, ...]:
-        """The variables of the data set that are learned."""
-
-    @property
-    @abstractmethod
-    def metrics(self) -> tuple[str, ...]:
-        """What is measured, by the names that results give it."""
+        self.sources = (PREDICTORS.source(name),)
 
     @abstractmethod
-    def known(self, dataset: xr.Dataset) -> np.ndarray:
-        """Which materials have a value of each target (target, n)."""
+    def truth(self, items: xr.Dataset) -> np.ndarray:
+        """The label of every item (target, n): a value, NaN where unknown, or the code of a class."""
 
     @abstractmethod
-    def measured(self, done: Fit, latents: np.ndarray) -> dict[str, float]:
-        """The metrics of the validation part, from latent vectors (n, d); NaN beyond train and
-        validation."""
+    def width(self, items: xr.Dataset) -> int:
+        """How many numbers answer for an item."""
 
     @abstractmethod
-    def answer(
-        self,
-        done: Fit,
-        latents: np.ndarray,
-        values: np.ndarray,
-        own: np.ndarray,
-        asked: np.ndarray,
-    ) -> FloatArray:
-        """What the probe says of the items ``asked`` (m,), (m,) or (m, k), once it has learned
-        those of the values (n,) that the items ``own`` have, from latent vectors (n, d)."""
+    def said(self, learner: Any, labelled: Labelled, asked: Any, width: int) -> FloatArray:
+        """What a learner says, once it has learned what is labelled, of the inputs ``asked``:
+        (m, width), or (width,) where that is the same of all."""
 
-    def unfit_rows(self, dataset: xr.Dataset) -> list[UnusableRow]:
-        """The materials without any value, by their number in the data set from 1."""
-        reason = f"no value of {' and '.join(self.targets)}"
-        rows = []
-        for i in np.flatnonzero(~self.known(dataset).any(axis=0)):
-            text = str(dataset["formula"].values[i] or dataset["element_set"].values[i])
-            rows.append(UnusableRow(int(i) + 1, reason, text))
-        return rows
+    @abstractmethod
+    def scores(self, items: xr.Dataset, answers: FloatArray) -> FloatArray:
+        """By which all items are ranked (n,), from answers (target, labels, n, width)."""
 
-    def drawn(self, dataset: xr.Dataset, known: np.ndarray) -> np.ndarray:
-        """The materials (m,) with a value (n,) of the drawn element sets.
+    @abstractmethod
+    def evaluation(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray, resamples: int
+    ) -> Evaluation:
+        """Of the hold-out, from answers (target, labels, n, width)."""
 
-        Raises:
-            UserError: too few have one.
-        """
-        sets = dataset["element_set"].values.astype(str)
-        unique = np.unique(sets[known.any(axis=0)])
-        if self.sample is not None and self.sample < len(unique):
-            unique = np.random.default_rng(0).choice(unique, self.sample, replace=False)
-        index = np.flatnonzero(known.any(axis=0) & np.isin(sets, unique))
-        for name, own in zip(self.targets, known[:, index], strict=True):
-            if own.sum() < 2 * LEAST_LABELS:
-                raise UserError(
-                    f"{dataset.attrs['title']}: {own.sum()} materials have {name}; at least "
-                    f"{2 * LEAST_LABELS} are needed, one half of them to be labelled; bring more"
-                )
-        return index
+    @abstractmethod
+    def validation(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray
+    ) -> dict[str, float]:
+        """The same metrics of the validation part, values alone; NaN where it holds nothing, or
+        nothing that could be ranked."""
 
-    def chosen(self, dataset: xr.Dataset, index: np.ndarray) -> xr.Dataset:
-        """The items: materials (m,) by element set, formula and values, all of them reported."""
-        keys = [dataset[name].values[index] for name in reversed(self.targets)]
-        formula, element_set = (
-            dataset[name].values.astype(str)[index] for name in ("formula", "element_set")
+    @abstractmethod
+    def variables(self, items: xr.Dataset, split: Split, answers: FloatArray) -> dict[str, Any]:
+        """What results keep of the answers, as `xarray.Dataset` takes it."""
+
+    def judge(self, done: Fit, resamples: int) -> Judged:
+        items, split, seed = done.items, done.split, done.encoder.seed
+        started = time.perf_counter()
+        everything = np.arange(len(split.codes))
+        answers = self.answers(done, done.encoder.learner_input(done.samples), everything)
+        seconds = time.perf_counter() - started
+        return Judged(
+            self.scores(items, answers),
+            self.evaluation(items, split, seed, answers, resamples),
+            self.validation(items, split, seed, answers),
+            seconds,
+            self.variables(items, split, answers),
         )
-        items = take(dataset, index[np.lexsort([*keys, formula, element_set])])
-        entry = dataset.attrs["time"]
-        order = items[entry].values.astype(float) if entry else np.full(len(index), np.nan)
-        everything = np.ones(len(index), dtype=bool)
-        items = items.assign(reported=("material", everything), order=("material", order))
-        items.attrs |= {"noun": "materials", "named_by": "formula"}
-        items.attrs["digest"] = content_digest(items)
-        items.attrs["summary"] = (
-            f"{len(index):,} of {dataset.sizes['material']:,} materials in "
-            f"{len(np.unique(element_set)):,} element sets"
-        )
-        return items
-
-    def require_labels(self, name: str, values: np.ndarray, split: Split) -> None:
-        """Refuse more labels than training materials with a value (n,), NaN where there is none.
-
-        Raises:
-            UserError: says how many there are.
-        """
-        most = max(LEAST_LABELS if isinstance(each, str) else each for each in self.labels)
-        n = len(having(values, split.train))
-        if n < most:
-            raise UserError(
-                f"task.labels: {most:,} are more than the {n:,} training materials of split "
-                f"'{split.label}' with {name}; lower it, write 'all', or bring more materials"
-            )
 
     def validate(self, done: Fit, most: int) -> dict[str, float]:
         split = done.split
         seen = np.concatenate([split.train, split.validation])
-        latents = done.encoder.transform(done.samples.take(seen))
-        scattered = np.full((len(split.codes), latents.shape[1]), np.nan)
-        scattered[seen] = latents
-        return self.measured(done, scattered)
-
-    def labelled(
-        self, values: np.ndarray, split: Split, seed: int, labels: int | str
-    ) -> np.ndarray:
-        """Which items (m,) are labelled with their values (n,): the first of a shuffled training
-        part that have one."""
-        order = np.random.default_rng([seed, 2]).permutation(split.train)
-        order = having(values, order)
-        return order if labels == ALL else order[: int(labels)]
+        inputs = done.encoder.learner_input(done.samples.take(seen))
+        answers = self.answers(done, inputs, seen, split.validation)
+        return self.validation(done.items, split, done.encoder.seed, answers)
 
     def answers(
-        self, done: Fit, latents: np.ndarray, values: np.ndarray, wanted: np.ndarray | None = None
+        self, done: Fit, inputs: Any, among: np.ndarray, asked: np.ndarray | None = None
     ) -> FloatArray:
-        """What is said of every item, from latent vectors (n, d) and values (n,), by number of
-        labels: (labels, n) or (labels, n, k); NaN beyond ``wanted``, if given."""
+        """What is said of every item, by target and number of labels: (target, labels, n, width);
+        NaN beyond those asked.
+
+        Args:
+            inputs: what a learner reads of the items ``among`` (k,).
+            asked: those that are answered for (m,), the same items where None.
+        """
         from threadpoolctl import threadpool_limits
 
-        index = np.arange(len(latents)) if wanted is None else wanted
-        out = []
+        asked = among if asked is None else asked
+        truth, width, seed = self.truth(done.items), self.width(done.items), done.encoder.seed
+        place = np.full(truth.shape[1], -1)
+        place[among] = np.arange(len(among))
+        train, sets = done.split.train, done.items["element_set"].values
+        training = done.samples.take(train)
+        out = np.full((len(truth), len(self.labels), truth.shape[1], width), np.nan)
         with threadpool_limits(1):  # equal to the bit whatever runs beside it
-            for n in self.labels:
-                own = self.labelled(values, done.split, done.encoder.seed, n)
-                said = self.answer(done, latents, values, own, index)
-                rows = np.full((len(latents), *said.shape[1:]), np.nan)
-                rows[index] = said
-                out.append(rows)
-        return np.array(out)
+            for i, labels in enumerate(truth):
+                others = np.delete(truth, i, axis=0)[:, train].T
+                learner = done.encoder.learner(self.new_probe(seed), training, others)
+                for j, n in enumerate(self.labels):
+                    chosen = self.labelled(labels, done.split, seed, n)
+                    given = Labelled(part(inputs, place[chosen]), labels[chosen], sets[chosen])
+                    if len(asked):
+                        wanted = part(inputs, place[asked])
+                        out[i, j, asked] = self.said(learner, given, wanted, width)
+        return out
 
     def new_probe(self, seed: int) -> Any:
         """An unfitted probe."""
@@ -194,7 +162,7 @@ class Probing(ABC):
 
 
 def probe_of(
-    content: str | dict[str, Any], kind: type[Probe], where: str
+    content: str | dict[str, Any], kind: type, where: str
 ) -> tuple[str, type[Any], dict[str, Any]]:
     """The name, the class and the checked settings of a registered predictor.
 
@@ -211,15 +179,10 @@ def probe_of(
     if not issubclass(item, kind):
         fitting = [name for name in PREDICTORS.names() if issubclass(PREDICTORS.load(name), kind)]
         raise UserError(
-            f"{where}: '{source.name}' is no {kind.__name__.lower()}, as is needed here; take one "
+            f"{where}: '{source.name}' is not a {kind.__name__.lower()}, which is needed here; take one "
             f"of {', '.join(fitting)}"
         )
     return source.name, item, checked(item, source.parameters, name=source.name, where=where)
-
-
-def having(values: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Those of the items that have a value."""
-    return index[np.isfinite(values[index])]
 
 
 def rankable(hits: np.ndarray) -> bool:
@@ -229,43 +192,16 @@ def rankable(hits: np.ndarray) -> bool:
 
 def ranked(scores: FloatArray, hits: np.ndarray) -> dict[str, float]:
     """Every metric of `RANKING`, without intervals; both (n,)."""
-    found = ranking_metrics(scores, hits, prior=0.0)
-    return {metric: found[metric] for metric in RANKING}
+    values = ranking_metrics(scores, hits, prior=0.0)
+    return {metric: values[metric] for metric in RANKING}
 
 
 def evaluate_ranked(scores: FloatArray, hits: np.ndarray, resamples: int) -> Evaluation:
     """Every metric of `RANKING`; both (n,)."""
-    found = evaluate(scores, hits, prior=0.0, n_resamples=resamples)
+    everything = evaluate(scores, hits, prior=0.0, n_resamples=resamples)
     chosen = [list(METRICS).index(metric) for metric in RANKING]
     without = {
-        field: {metric: getattr(found, field)[metric] for metric in RANKING}
+        field: {metric: getattr(everything, field)[metric] for metric in RANKING}
         for field in ("values", "low", "high", "random")
     }
-    return Evaluation(**without, replicates=found.replicates[chosen])
-
-
-def _check(labels: Labels, sample: int | None) -> None:
-    """Refuse settings that make no task.
-
-    Raises:
-        UserError: says which, and what would do.
-    """
-    require_once("labels", labels)
-    counts = [np.inf if isinstance(n, str) else n for n in labels]
-    if min(counts) < LEAST_LABELS or counts != sorted(counts):
-        raise UserError(
-            f"task.labels: {list(labels)!r} must rise, from at least {LEAST_LABELS}; for instance "
-            "[50, 250, all]"
-        )
-    if sample is not None and sample < 1:
-        raise UserError(f"task.sample: {sample} element sets are none; give 1 or more")
-
-
-def require_once(key: str, values: tuple[Any, ...]) -> None:
-    """Refuse a list that is empty or names something twice.
-
-    Raises:
-        UserError: it is.
-    """
-    if not values or len(set(values)) < len(values):
-        raise UserError(f"task.{key}: {list(values)!r} is empty or holds one twice; name each once")
+    return Evaluation(**without, replicates=everything.replicates[chosen])

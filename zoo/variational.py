@@ -1,4 +1,4 @@
-"""What the variational autoencoders share: posterior, prior, regularisation, drawn weights."""
+"""What the autoencoders of Korolev et al. share: loss, regularisation, how weights are drawn."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framework.neural.encoder import NeuralEncoder
 from framework.neural.training import Settings
 from framework.registry.parameters import Choice, Float
+from zoo.gaussian import GaussianEncoder, divergence, drawn
 
 Dropout = Annotated[float, Float(0.0, 0.1, within=(0.0, 0.95))]
 Penalty = Annotated[float, Float(1e-7, 3e-5, log=True, within=(0.0, 1.0))]
@@ -32,14 +32,13 @@ class VAESettings(Settings):
     weight_decay: Annotated[float, Float(0.0, 1e-2, within=(0.0, 1.0), tuned=False)] = 0.0
 
 
-class VariationalEncoder(NeuralEncoder):
+class VariationalEncoder(GaussianEncoder):
     """Inputs from 0 to 1, a Gaussian posterior, the loss of Korolev et al.
 
     A subclass sets the attributes below in its constructor, the layers in any order.
 
     Attributes:
         encoder: inputs (b, width) to hidden units (b, h).
-        mean, log_variance: hidden units to the posterior (b, latent_dim).
         decoder: latent vectors to logits of the inputs (b, width).
         beta: weight of the Kullback-Leibler term.
         l1, l2: weights of the absolute and squared weights of all layers, biases left out.
@@ -47,26 +46,14 @@ class VariationalEncoder(NeuralEncoder):
     """
 
     encoder: nn.Module
-    mean: nn.Linear
-    log_variance: nn.Linear
     decoder: nn.Module
     beta: float
     l1: float
     l2: float
     initialiser: str
 
-    def encode(self, batch: Tensor) -> Tensor:
-        return self.mean(self.encoder(batch))
-
-    def posterior(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latent vectors, each (b, latent_dim)."""
-        hidden = self.encoder(batch)
-        # bounded, or one outlier in the first steps overflows the exponential
-        return self.mean(hidden), self.log_variance(hidden).clamp(-10, 10)
-
-    def draw(self, batch: Tensor) -> Tensor:
-        mean, log_variance = self.posterior(batch)
-        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+    def hidden_units(self, batch: Tensor) -> Tensor:
+        return self.encoder(batch)
 
     def decode(self, latent: Tensor) -> Tensor:
         return torch.sigmoid(self.decoder(latent))
@@ -74,15 +61,14 @@ class VariationalEncoder(NeuralEncoder):
     def loss(self, batch: Tensor) -> dict[str, Tensor]:
         """Binary cross-entropy summed over the inputs, divergence, and the penalty of weights."""
         mean, log_variance = self.posterior(batch)
-        latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        latent = drawn(mean, log_variance)
         misfit = functional.binary_cross_entropy_with_logits(
             self.decoder(latent), batch, reduction="sum"
         )
-        divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
         penalties = [_Penalty.apply(layer.weight, self.l1, self.l2) for layer in self._layers()]
         return {
             "reconstruction": misfit / len(batch),
-            "kl": self.beta * divergence,
+            "kl": self.beta * divergence(mean, log_variance).sum(1).mean(),
             "weights": torch.stack(penalties).sum(),
         }
 

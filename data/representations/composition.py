@@ -53,6 +53,25 @@ class Composition(Representation):
     Nothing is scaled. Learned is only which elements the training part holds, `seen_` (100,).
     """
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Formulas of all.
+
+        Raises:
+            UserError: there are none, or some are missing.
+        """
+        if "formula" not in materials:
+            raise UserError(
+                "compositions need formulas, and these items are element sets; take the "
+                "representation phase_field or element_set, or a task whose items are materials"
+            )
+        formulas = materials["formula"].values.astype(str)
+        if len(blank := np.flatnonzero(formulas == "")):
+            raise UserError(
+                f"{len(blank)} of {len(formulas)} materials have no formula (first: material "
+                f"{blank[0]}), and compositions are read from it; take a data set of formulas"
+            )
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         self.seen_ = (atomic_fractions(_formulas(materials))[train] > 0).any(axis=0)
         return self
@@ -155,15 +174,5 @@ def _whole(shares: np.ndarray, total: int) -> np.ndarray:
 
 
 def _formulas(materials: xr.Dataset) -> np.ndarray:
-    if "formula" not in materials:
-        raise UserError(
-            "compositions need formulas, and these items are element sets; take the "
-            "representation phase_field, or a task whose items are materials"
-        )
-    formulas = materials["formula"].values.astype(str)
-    if len(blank := np.flatnonzero(formulas == "")):
-        raise UserError(
-            f"{len(blank)} of {len(formulas)} materials have no formula (first: material "
-            f"{blank[0]}), and compositions are read from it; take a data set of formulas"
-        )
-    return formulas
+    Composition.require(materials)
+    return materials["formula"].values.astype(str)

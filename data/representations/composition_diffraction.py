@@ -8,7 +8,12 @@ import numpy as np
 import torch
 import xarray as xr
 
-from data.representations.composition import N_ELEMENTS, CompositionSamples, atomic_fractions
+from data.representations.composition import (
+    N_ELEMENTS,
+    Composition,
+    CompositionSamples,
+    atomic_fractions,
+)
 from data.representations.diffraction import Diffraction, DiffractionSamples
 from data.vectors import VectorSamples
 
@@ -43,6 +48,16 @@ class CompositionDiffractionSamples(VectorSamples):
 
 class CompositionDiffraction(Diffraction):
     """Atomic fractions and the pattern at the angles `two_theta_`; settings of `Diffraction`."""
+
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Formulas and crystal structures of all.
+
+        Raises:
+            UserError: there are none.
+        """
+        super().require(materials)
+        Composition.require(materials)
 
     @property
     def width(self) -> int:

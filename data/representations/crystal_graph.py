@@ -60,6 +60,15 @@ class CrystalGraph(Representation):
     ) -> None:
         self.radius, self.nearest, self.basis = radius, nearest, basis
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Crystal structures of all.
+
+        Raises:
+            UserError: there are none.
+        """
+        Crystals.from_dataset(materials)
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         """Learn mean and spread of the features; the neighbours are found already, so that what
         has none is refused before anything is learned.
@@ -97,15 +106,15 @@ class CrystalGraph(Representation):
         self.require_fitted()
         cells = Crystals.from_dataset(materials)
         _require_features(cells)
-        found = self._neighbours(cells)
+        pairs = self._neighbours(cells)
         table = (_features() - self.mean_) / self.scale_
         return GraphSamples(
             torch.from_numpy(cells.atomic_number),
             torch.from_numpy(cells.offsets),
-            torch.from_numpy(found["site"]),
-            torch.from_numpy(found["neighbour"]),
-            torch.from_numpy(found["distance"]),
-            torch.from_numpy(found["offsets"]),
+            torch.from_numpy(pairs["site"]),
+            torch.from_numpy(pairs["neighbour"]),
+            torch.from_numpy(pairs["distance"]),
+            torch.from_numpy(pairs["offsets"]),
             torch.from_numpy(table.astype(np.float32)),
             torch.linspace(0, self.radius, self.basis),
         )

@@ -96,6 +96,15 @@ class Diffraction(Representation):
             self.broadening,
         )
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Crystal structures of all.
+
+        Raises:
+            UserError: there are none.
+        """
+        Crystals.from_dataset(materials)
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         scattering.require_scattering(Crystals.from_dataset(materials))
         self.two_theta_ = self.scan.two_theta

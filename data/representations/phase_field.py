@@ -66,7 +66,22 @@ class PhaseField(Representation):
     def __init__(self, features: str = "magpie") -> None:
         self.features = features
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Element sets of one size, at least.
+
+        Raises:
+            UserError: they differ in size.
+        """
+        sizes = sorted({str(text).count(" ") + 1 for text in materials["element_set"].values})
+        if len(sizes) > 1:
+            raise UserError(
+                f"a phase field has one number of elements, and these items have {sizes[0]} to "
+                f"{sizes[-1]}"
+            )
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
+        self.require(materials)
         table = element_table(self.features)
         elements = numbers(materials["element_set"].values)
         occurring = np.unique(elements)
@@ -106,15 +121,15 @@ class PhaseField(Representation):
     def parse(self, texts: Sequence[str]) -> xr.Dataset:
         """Element sets from symbols or formulas: 'Li Sn S Cl', 'Li-Sn-S-Cl', 'Li6PS5Cl'."""
         self.require_fitted()
-        found = []
+        sets = []
         for text in texts:
             try:
-                found.append(_element_set(text))
+                sets.append(element_set_of(text))
             except ValueError as error:
                 raise UserError(f"{text!r}: {error}") from None
-            if (k := len(found[-1].split())) != self.n_elements_:
+            if (k := len(sets[-1].split())) != self.n_elements_:
                 raise UserError(f"{text!r} has {k} elements; this fit is for {self.n_elements_}")
-        return xr.Dataset({"element_set": ("material", np.array(found, dtype=str))})
+        return xr.Dataset({"element_set": ("material", np.array(sets, dtype=str))})
 
     def transform(self, materials: xr.Dataset) -> PhaseFieldSamples:
         self.require_fitted()
@@ -130,8 +145,12 @@ class PhaseField(Representation):
         return PhaseFieldSamples(torch.from_numpy(elements), torch.from_numpy(self.table_))
 
 
-def _element_set(text: str) -> str:
-    """Symbols where the text parts into symbols, else a formula."""
+def element_set_of(text: str) -> str:
+    """The element set of symbols, or else of a formula.
+
+    Raises:
+        ValueError: it is neither.
+    """
     try:
         return " ".join(parse_element_set(text))
     except ValueError as not_symbols:

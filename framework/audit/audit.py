@@ -20,7 +20,7 @@ from torch import nn
 
 from framework.audit.network import of_latents, of_network
 from framework.audit.quantities import Audit
-from framework.audit.scores import COPIES, Additive, of_scores, outscores, shuffle_elements
+from framework.audit.scores import COPIES, Additive, of_scores, of_shuffled, shuffle_elements
 from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation
 from framework.contracts.split import Split
@@ -64,28 +64,23 @@ def audit(
         others = _some(rng, split.unexplored, OTHERS)
         names = items["element_set"].values.astype(str)
         scores = encoder.score_samples(samples.take(others))
-        additive = Additive.fit(names[others], scores)
         values, evidence = of_scores(
             samples.take(others), names[others], names[split.train], scores
         )
-        values["additive_r2"] = additive.r2
+        additive = Additive.fit(names[others], scores)
         shuffled = [
             text
             for _ in range(COPIES)
             for text in shuffle_elements(rng, list(names[unseen]), members)
         ]
         materials = xr.Dataset({"element_set": ("material", np.array(shuffled, dtype=str))})
-        other = encoder.score_samples(representation.transform(materials))
-        residual = additive.residual
-        raw = (encoder.score_samples(samples.take(unseen)), other)
-        beyond = (
-            residual(names[unseen], raw[0]),
-            residual(materials["element_set"].values, raw[1]),
+        made_up = encoder.score_samples(representation.transform(materials))
+        real = encoder.score_samples(samples.take(unseen))
+        more, arrays, noticed_low = of_shuffled(
+            additive, (names[unseen], real), (materials["element_set"].values, made_up)
         )
-        values["shuffle_auroc"], low = outscores(*raw)
-        values["combination_auroc"], beyond_low = outscores(*beyond)
-        noticed_low = max(low, beyond_low)
-        evidence |= {"real": beyond[0], "shuffled": beyond[1]}
+        values |= more
+        evidence |= arrays
     if isinstance(encoder, nn.Module):
         with torch.inference_mode(), torch.random.fork_rng(devices=[]), one_thread():
             torch.manual_seed(0)

@@ -23,13 +23,13 @@ def of_network(
     dead, latents = _dead_relus(encoder, batches["seen"])
     values = {} if dead is None else {"dead_relus": dead}
     evidence: dict[str, np.ndarray] = {}
-    if hasattr(encoder, "decode"):
+    if encoder.decodes:
         values |= _of_reconstruction(encoder, batches, views)
         decoded = encoder.decode(encoder.encode(batches["unseen"][::views])).double().numpy()
         if (right := unseen.same(decoded)) is not None:
             values["decoded_right"] = float(right.mean())
     variance = latents.var(0)
-    if hasattr(encoder, "posterior"):
+    if encoder.has_posterior:
         mean, log_variance = encoder.posterior(batches["unseen"])
         kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).mean(0)
         values["kl"] = float(kl.sum())
@@ -94,7 +94,7 @@ def _dead_relus(encoder: Any, batch: Any) -> tuple[float | None, torch.Tensor]:
     hooks = [m.register_forward_hook(watch) for m in encoder.modules() if isinstance(m, nn.ReLU)]
     try:
         latents = encoder.encode(batch)
-        if hooks and hasattr(encoder, "decode"):
+        if hooks and encoder.decodes:
             encoder.decode(latents)
     finally:
         for hook in hooks:

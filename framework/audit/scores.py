@@ -37,6 +37,31 @@ def of_scores(
     return values, {"norm": norms, "score": scores}
 
 
+def of_shuffled(
+    additive: Additive,
+    real: tuple[np.ndarray, np.ndarray],
+    shuffled: tuple[np.ndarray, np.ndarray],
+) -> tuple[dict[str, float], dict[str, np.ndarray], float]:
+    """Whether held-out fields outscore those whose elements were swapped among them.
+
+    Args:
+        additive: what of the score is a sum over elements.
+        real, shuffled: names (n,) and scores (n,).
+
+    Returns:
+        quantities, evidence, and the low end of the interval of the larger AUROC.
+    """
+    beyond = additive.residual(*real), additive.residual(*shuffled)
+    whole, low = _outscores(real[1], shuffled[1])
+    rest, rest_low = _outscores(*beyond)
+    values = {
+        "additive_r2": additive.r2,
+        "shuffle_auroc": whole,
+        "combination_auroc": rest,
+    }
+    return values, {"real": beyond[0], "shuffled": beyond[1]}, max(low, rest_low)
+
+
 def shuffle_elements(
     rng: np.random.Generator, element_sets: list[str], members: Callable[[list[str]], list[str]]
 ) -> list[str]:
@@ -95,7 +120,7 @@ class Additive:
         return scores - self.weights[0] - holds @ self.weights[1:]
 
 
-def outscores(real: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+def _outscores(real: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """AUROC of real against other, and the low end of its 95 % interval."""
     relevance = np.arange(len(real) + len(other)) < len(real)
     evaluation = evaluate(np.concatenate([real, other]), relevance, prior=0.0, n_resamples=300)

@@ -14,7 +14,6 @@ from framework.base.errors import UserError
 
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
-
 PATIENCE = 5
 """Seconds that a server has for its first answer."""
 
@@ -28,12 +27,9 @@ def with_driver(uri: str) -> str:
 
 def probe(uri: str) -> None:
     """What MLflow itself would retry for minutes: a damaged or locked file, a dead database."""
-    from sqlalchemy.engine import make_url
-
-    parts = _parts(uri)
+    parts = address(uri)
     kind = parts.scheme.partition("+")[0]
-    if kind == "sqlite" and (name := make_url(uri).database):
-        file = Path(name)
+    if (file := sqlite_file(uri)) is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(file, timeout=PATIENCE)) as database:
             database.execute("BEGIN IMMEDIATE")
@@ -44,13 +40,30 @@ def probe(uri: str) -> None:
         socket.create_connection((parts.hostname, port), PATIENCE).close()
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLite address; None where it is another one or in memory."""
+    from sqlalchemy.engine import make_url
+
+    if address(uri).scheme.partition("+")[0] != "sqlite":
+        return None
+    name = make_url(uri).database
+    return Path(name) if name else None
+
+
 def shown(uri: str) -> str:
     """A store's address, or a text with it, without user name and password."""
     return re.sub(r"://[^/@\s]*@", "://", uri)
 
 
-def _parts(uri: str) -> SplitResult:
+def address(uri: str) -> SplitResult:
+    """The parts of an address.
+
+    Raises:
+        UserError: it is not one.
+    """
     try:
         return urlsplit(uri)
     except ValueError as error:
-        raise UserError(f"MLFLOW_TRACKING_URI: {shown(uri)} is no address ({error})") from None
+        raise UserError(
+            f"MLFLOW_TRACKING_URI: {shown(uri)} is not a valid address ({error})"
+        ) from None

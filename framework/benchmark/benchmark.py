@@ -18,6 +18,7 @@ from framework.base.files import require_writable, whole
 from framework.base.progress import new_bars
 from framework.benchmark.replaced import replaced_settings
 from framework.config.experiment import Experiment
+from framework.contracts.tracker import NOT_TRACKED, Tracker
 from framework.execution.start import context
 from framework.runs.components import task_of
 from framework.runs.execution import execute
@@ -35,7 +36,7 @@ class Outcome:
         plan: all runs of the experiment.
         failures: cause by digest, of the runs that failed.
         computed: digests of the runs that were computed now; the others stood already.
-        tracked: the parent run in MLflow, where one was logged.
+        tracked: what the tracker knows the benchmark by; None where nothing is kept.
         replaced: settings in which earlier results in this folder differed, which are replaced.
     """
 
@@ -53,63 +54,65 @@ def benchmark(
     runs: Path,
     *,
     workers: int = 1,
-    track: bool = True,
+    tracker: Tracker = NOT_TRACKED,
     progress: bool = True,
     where: str = "",
-    parent: str | None = None,
 ) -> Outcome:
     """Compute what is missing of an experiment, and put all of it together.
 
     Args:
         runs: the folder of all results.
         workers: processes; results do not depend on their number.
-        track: log to MLflow.
+        tracker: told of every run when it ends.
         progress: show progress bars on standard error.
         where: the file that messages name.
-        parent: a run in MLflow below which this one is logged.
 
     Raises:
         UserError: the experiment cannot be run as it is, or nothing can be written.
-
-    Example:
-        >>> experiment = read_experiment("experiment.yaml")
-        >>> outcome = benchmark(experiment, Path("runs"), track=False, progress=False)
-        >>> dict(outcome.results["value"].sizes)
-        {'encoder': 2, 'split': 1, 'seed': 1, 'metric': 14}
     """
-    from framework.benchmark import published, results
-    from framework.benchmark.figures import save_benchmark_figures
+    from framework.benchmark import records
 
-    planned = plan(experiment, where)
+    planned = plan(experiment, where, runs)
     folder = runs / experiment.name
     require_writable(folder)
-    if track:
-        from framework.tracking import mlflow as tracking
-
-        tracking.require_store(runs)
+    tracker.require()
     missing = {run.digest: run for run in planned if not run.finished(runs)}
     outcome = Outcome(None, folder, planned)
     compute = _in_pool if workers > 1 and len(missing) > 1 else _in_process
-    with _Bars(len(planned), len(planned) - len(missing), shown=progress) as bars:
-        for run, failure in compute(list(missing.values()), runs, bars, workers):
-            if failure is None:
-                outcome.computed.append(run.digest)
-            else:
-                outcome.failures[run.digest] = failure
-            bars.finished(run)
-    outcome.replaced = replaced_settings(experiment, folder)
-    outcome.results = results.collect(experiment, planned, runs)
+    with tracker.begin(records.work_of(experiment, planned, folder)) as tracked:
+        for run in planned:
+            if run.digest not in missing:
+                tracked.ended(records.cell_of(run, runs))
+        with _Bars(len(planned), len(planned) - len(missing), shown=progress) as bars:
+            for run, failure in compute(list(missing.values()), runs, bars, workers):
+                if failure is None:
+                    outcome.computed.append(run.digest)
+                else:
+                    outcome.failures[run.digest] = failure
+                tracked.ended(records.cell_of(run, runs, failure))
+                bars.finished(run)
+        _put_together(experiment, outcome, runs)
+        failed = bool(outcome.failures)
+        tracked.over(records.summary_of(experiment, outcome.results, folder, runs, failed=failed))
+    outcome.tracked = tracked.key
+    return outcome
+
+
+def _put_together(experiment: Experiment, outcome: Outcome, runs: Path) -> None:
+    """Cube, leaderboard and figures of all finished runs, as files where they are not yet."""
+    from framework.benchmark import published, results
+    from framework.benchmark.figures import save_benchmark_figures
+
+    outcome.replaced = replaced_settings(experiment, outcome.folder)
+    outcome.results = results.collect(experiment, outcome.plan, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)
-        with whole(folder / published.FILE) as at:
+        with whole(outcome.folder / published.FILE) as at:
             table.to_csv(at, index=False)
-    if outcome.results is not None and not results.stands(outcome.results, folder):
-        task = task_of(planned[0].settings["task"])
-        save_benchmark_figures(outcome.results, task, folder / "figures")
-        results.write(outcome.results, experiment, folder)
-    if track:
-        outcome.tracked = tracking.log_benchmark(experiment, outcome, runs, parent)
-    return outcome
+    if outcome.results is not None and not results.stands(outcome.results, outcome.folder):
+        task = task_of(outcome.plan[0].settings["task"])
+        save_benchmark_figures(outcome.results, task, outcome.folder / "figures")
+        results.write(outcome.results, experiment, outcome.folder)
 
 
 Report = Callable[[Run, int, int], None]

@@ -15,6 +15,7 @@ from framework.benchmark.leaderboard import leaderboard, to_markdown
 from framework.config.experiment import Experiment
 from framework.registry.registry import ENCODERS
 from framework.runs.cell import read_cell
+from framework.runs.components import task_of
 from framework.runs.items import divided
 from framework.runs.run import Run
 
@@ -32,6 +33,7 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
     if not finished:
         return None
     items, _ = divided(finished[0].settings)
+    task = task_of(finished[0].settings["task"])
     cells = {run.digest: read_cell(run.folder(runs)) for run in finished}
     first = cells[finished[0].digest]
     encoders = [component.title for component in experiment.encoders]
@@ -102,7 +104,7 @@ def collect(experiment: Experiment, plan: list[Run], runs: Path) -> xr.Dataset |
             "units": json.dumps(
                 {str(name): of.attrs["units"] for name, of in items.items() if "units" in of.attrs}
             ),
-            "metrics": " ".join(experiment.metrics),
+            "metrics": " ".join(experiment.metrics or task.default_metrics),
             "dataset_digest": items.attrs["dataset_digest"],
             "items_digest": items.attrs["digest"],
         },

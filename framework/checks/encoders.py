@@ -21,10 +21,12 @@ import numpy as np
 import xarray as xr
 
 from framework.base.errors import UserError
+from framework.contracts.context import Context
 from framework.contracts.dataset import take
 from framework.contracts.encoder import Encoder
 from framework.neural.encoder import NeuralEncoder
 from framework.neural.samples import TensorSamples
+from framework.neural.training import Settings
 from framework.registry.parameters import REQUIRED, parameters
 from framework.registry.registry import REPRESENTATIONS
 from framework.runs.components import GIVEN, construct, resolve_task, tried
@@ -70,9 +72,19 @@ class Trial:
         values = {n: p.default for n, p in parameters(self.cls, given=GIVEN).items()}
         encoder = construct(self.cls, values, self.train, seed)
         for part in encoder.modules() if isinstance(encoder, NeuralEncoder) else ():
-            if isinstance(part, NeuralEncoder) and hasattr(part.settings, "epochs"):
+            if isinstance(part, NeuralEncoder) and isinstance(part.settings, Settings):
                 part.settings = dataclasses.replace(part.settings, epochs=2)
+        if encoder.uses_context:
+            encoder.context = self.context
         return encoder
+
+    @cached_property
+    def context(self) -> Context:
+        """All reported items, and the others of the sample as candidates."""
+        reported = self.items.isel(material=self.items["reported"].values)
+        names, first = np.unique(reported["element_set"].values.astype(str), return_index=True)
+        others = self.everything.take(np.arange(N_TRAIN, N_TRAIN + N_OTHER))
+        return Context(others, names, reported["order"].values[first])
 
     @cached_property
     def fitted(self) -> Encoder:
@@ -150,7 +162,7 @@ def fitting_again_starts_from_scratch(trial: Trial) -> None:
 def a_score_does_not_depend_on_its_neighbours(trial: Trial) -> None:
     order = np.random.default_rng(0).permutation(len(trial.everything))[:20]
     whole = trial.fitted.score_samples(trial.everything)[order]
-    if getattr(getattr(trial.fitted, "settings", None), "score_draws", 0):
+    if isinstance(trial.fitted, NeuralEncoder) and trial.fitted.settings.score_draws:
         return  # noisy passes draw in the order of the batch
     part = trial.fitted.score_samples(trial.everything.take(order))
     scale = np.abs(whole).max() + 1e-12

@@ -20,7 +20,8 @@ from framework.checks.encoders import (
     outcomes,
     settings_have_types_ranges_and_defaults_that_fit,
 )
-from framework.contracts.predictor import Classifier, Predictor, Probe
+from framework.contracts.learner import Learner
+from framework.contracts.predictor import Classifier, Predictor
 from framework.registry.parameters import parameters
 
 N, N_ASKED = 96, 24
@@ -149,7 +150,7 @@ CHECKS: list[Check] = [
 
 def is_probe(item: Any) -> bool:
     """Whether it is for these checks, rather than for those of an encoder."""
-    return inspect.isclass(item) and issubclass(item, Probe)
+    return inspect.isclass(item) and issubclass(item, Learner)
 
 
 def check(cls: Any) -> Iterator[tuple[str, str | None]]:

@@ -49,6 +49,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     from framework.figures.audit import audit_figure
     from framework.figures.canvas import save
     from framework.runs.components import task_of
+    from framework.runs.context import restore_context
     from framework.runs.items import divided
 
     if run in ENCODERS.names():
@@ -62,6 +63,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     settings = saved.settings
     items, split = divided(settings)
     samples = saved.representation.transform(items)
+    restore_context(saved)
     members = task_of(settings["task"]).members
     audited = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
     if out is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,37 @@ from framework.commands.options import (
 )
 from framework.commands.printing import finish, print_leaderboard
 from framework.commands.published import print_published
+from framework.commands.tracked import tracker
+
+if TYPE_CHECKING:
+    from framework.benchmark.benchmark import Outcome
+    from framework.config.experiment import Experiment
+
+
+def benchmark(
+    experiment: Experiment, runs: str | Path, *, track: bool = True, **options: Any
+) -> Outcome:
+    """Compute what is missing of an experiment, and put all of it together.
+
+    Args:
+        runs: the folder of all results.
+        track: log to MLflow.
+        options: further ones of `framework.benchmark.benchmark.benchmark`.
+
+    Raises:
+        UserError: the experiment cannot be run as it is, or nothing can be written.
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> outcome = benchmark(experiment, "runs", track=False, progress=False)
+        >>> dict(outcome.results["value"].sizes)
+        {'encoder': 2, 'split': 1, 'seed': 1, 'metric': 14}
+    """
+    from framework.benchmark import benchmark as engine
+
+    return engine.benchmark(
+        experiment, Path(runs), tracker=tracker(Path(runs), track=track), **options
+    )
 
 
 def command(
@@ -31,7 +62,6 @@ def command(
 
     Example: `phasezoo benchmark experiments/phase_field_benchmark.yaml --workers 2`
     """
-    from framework.benchmark.benchmark import benchmark
     from framework.config.experiment import read_experiment
     from framework.contracts.dataset import refuse_unusable, unusable_rows
     from framework.runs.data import with_data
@@ -42,7 +72,7 @@ def command(
     if data is not None:
         experiment = with_data(experiment, data, strict=strict)
     if strict:  # whichever file of the YAML it is that holds unusable rows
-        rows = unusable_rows(items_of(plan(experiment, str(path))[0].settings))
+        rows = unusable_rows(items_of(plan(experiment, str(path), runs)[0].settings))
         refuse_unusable(rows, f"{path}: its files")
     outcome = benchmark(
         experiment,

@@ -60,6 +60,6 @@ def saved_run(run: str, runs: Path) -> SavedRun:
     except UserError:
         if not is_mlflow_id(run):
             raise
-    from framework.tracking import mlflow as tracking
+    from framework.tracking.recorded import recorded
 
-    return SavedRun.open(tracking.recorded(run, runs, "cell").folder)
+    return SavedRun.open(recorded(run, runs, "cell").folder)

@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from framework.commands.options import ExperimentArgument, RunsOption, TrackOption, WorkersOption
 from framework.commands.printing import new_table, print_reads, print_table, spoken, tell_ui
+from framework.commands.tracked import tracker
 
 if TYPE_CHECKING:
-    from framework.search.optimisation import Optimised
+    from framework.config.optimisation import Optimisation
+    from framework.search.optimisation_results import Optimised
+
 
 BEST_ROWS, WIDEST = 8, 8
 """Rows and columns that are shown of what a search proposes; the file holds all of it."""
+
+
+def optimise(
+    experiment: Optimisation, runs: str | Path, *, track: bool = True, **options: Any
+) -> Optimised:
+    """Search points of a space with several samplers, and put all searches together.
+
+    Args:
+        runs: the folder of all results.
+        track: log to MLflow.
+        options: further ones of `framework.search.optimisation.optimise`.
+
+    Raises:
+        UserError: the experiment cannot be run as it is, or there are studies of other
+            settings.
+
+    Example:
+        >>> experiment = read_optimisation("optimisation.yaml")
+        >>> done = optimise(experiment, "runs", track=False, progress=False)
+        >>> dict(done.results["value"].sizes)
+        {'objective': 1, 'sampler': 2, 'seed': 2, 'evaluation': 3}
+    """
+    from framework.search import optimisation
+
+    return optimisation.optimise(
+        experiment, Path(runs), tracker=tracker(Path(runs), track=track), **options
+    )
 
 
 def command(
@@ -38,7 +68,6 @@ def command(
     Example: `phasezoo optimise experiments/optimise_li_sn_s_cl.yaml --data hull.csv --workers 2`
     """
     from framework.config.optimisation import read_optimisation
-    from framework.search.optimisation import optimise
 
     experiment = read_optimisation(path)
     if trials is not None:

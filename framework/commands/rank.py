@@ -116,6 +116,7 @@ def _fitted(
     """The items of a task, and an encoder fitted on all reported ones."""
     from framework.config.schema import Component
     from framework.runs import components
+    from framework.runs.context import everything_reported, give_context
     from framework.runs.items import items_of
 
     reads = ENCODERS.load(model).representation
@@ -131,6 +132,7 @@ def _fitted(
     _, samples = components.represented(settings["representation"], items, train)
     components.require_buildable(settings["encoder"], samples, "rank")
     encoder = components.built(settings["encoder"], samples, seed)
+    give_context(encoder, settings, items, everything_reported(items), samples)
     encoder.fit(samples.take(train))
     return items, samples, encoder
 
@@ -140,6 +142,7 @@ def _of_run(
 ) -> tuple[xr.Dataset, Samples, Encoder]:
     """The items of a finished run, or of another task on its data, and its encoder as it is."""
     from framework.runs.components import resolve_task, task_of
+    from framework.runs.context import restore_context
     from framework.runs.items import items_of
 
     saved = opened(run, runs)
@@ -152,6 +155,7 @@ def _of_run(
             "unexplored fields to list; take a run of task 'plausibility'"
         )
     items = items_of(settings)
+    restore_context(saved)
     return items, saved.representation.transform(items), saved.encoder
 
 

@@ -65,13 +65,13 @@ def reproduce(run: str, runs: Path = RUNS) -> Reproduction:
     """
     run = named_run(run, runs)
     if is_run(run, runs) or not is_mlflow_id(run):
-        return _cell_again(find_run(run, runs))
-    from framework.tracking import mlflow as tracking
+        return _cell_again(find_run(run, runs), runs)
+    from framework.tracking.recorded import recorded
 
-    recorded = tracking.recorded(run, runs)
-    if recorded.kind == "trial":
-        return _trial_again(recorded.folder, recorded.metrics)
-    return _cell_again(recorded.folder)
+    logged = recorded(run, runs)
+    if logged.kind == "trial":
+        return _trial_again(logged.folder, logged.metrics, runs)
+    return _cell_again(logged.folder, runs)
 
 
 def command(
@@ -107,7 +107,7 @@ def print_reproduction(run: str, again: Reproduction) -> None:
         typer.echo("  code, data and versions have not changed: the processor may differ")
 
 
-def _cell_again(folder: Path) -> Reproduction:
+def _cell_again(folder: Path, runs: Path) -> Reproduction:
     from framework.runs.cell import read_cell
     from framework.runs.execution import execute
     from framework.runs.run import Run
@@ -120,14 +120,14 @@ def _cell_again(folder: Path) -> Reproduction:
     if "data" in changed:
         return Reproduction({}, {"items": False}, changed)
     with tempfile.TemporaryDirectory() as scratch:
-        again = read_cell(execute(run, Path(scratch)))
+        again = read_cell(execute(run, Path(scratch), finished=runs))
     arrays = {
         name: before[name].identical(again[name]) for name in ("score", "replicates", "latent")
     }
     return Reproduction(_paired(_measured(before), _measured(again)), arrays, changed)
 
 
-def _trial_again(folder: Path, metrics: Mapping[str, float]) -> Reproduction:
+def _trial_again(folder: Path, metrics: Mapping[str, float], runs: Path) -> Reproduction:
     from framework.runs.run import Run
     from framework.search.tuning import values_of
 
@@ -136,7 +136,8 @@ def _trial_again(folder: Path, metrics: Mapping[str, float]) -> Reproduction:
     changed = _changed(settings, content["versions"])
     if "data" in changed:
         return Reproduction({}, {"items": False}, changed)
-    again = values_of(Run(settings, settings["encoder"]["name"], "", settings["seed"]))
+    trial = Run(settings, settings["encoder"]["name"], "", settings["seed"])
+    again = values_of(trial, runs=runs)
     again.pop("seconds_fit")
     prefix = "validation/"
     recorded = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}

@@ -63,7 +63,7 @@ def run(
         >>> outcome.results["value"].sel(metric="auroc").dims
         ('encoder', 'split', 'seed')
     """
-    from framework.benchmark.benchmark import benchmark
+    from framework.commands.benchmark import benchmark
     from framework.config.experiment import experiment_from
 
     ENCODERS.require(encoder)

@@ -4,17 +4,54 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from framework.base.databases import shown
-from framework.base.errors import UserError
 from framework.commands.options import ExperimentArgument, RunsOption, TrackOption, WorkersOption
 from framework.commands.printing import finish, new_table, print_leaderboard, print_table, spoken
+from framework.commands.tracked import tracker
 
 if TYPE_CHECKING:
+    from framework.config.experiment import Experiment
     from framework.search.tuning import Tuned
+
+
+def tune(
+    experiment: Experiment,
+    runs: str | Path,
+    *,
+    track: bool = True,
+    register: str | None = None,
+    **options: Any,
+) -> Tuned:
+    """Search an encoder's settings on validation, then score defaults and winner once.
+
+    Args:
+        runs: the folder of all results.
+        track: log to MLflow.
+        register: name under which the winner is registered in MLflow.
+        options: further ones of `framework.search.tuning.tune`.
+
+    Raises:
+        UserError: the search cannot be run as it is, the study is of other settings, or
+            the winner is worse than the defaults and was to be registered.
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> tuned = tune(experiment, "runs", encoder="pca", trials=2, track=False, progress=False)
+        >>> tuned.finished
+        2
+    """
+    from framework.search import tuning
+
+    return tuning.tune(
+        experiment,
+        Path(runs),
+        tracker=tracker(Path(runs), track=track, register=register),
+        **options,
+    )
 
 
 def command(
@@ -51,13 +88,9 @@ def command(
     """
     from framework.config.experiment import read_experiment
     from framework.runs.data import with_data
-    from framework.search.tuning import tune
 
-    if register is not None and not track:
-        raise UserError("--register: a model is registered in MLflow; leave --no-track out")
     experiment = read_experiment(path)
-    if data is not None:
-        experiment = with_data(experiment, data)
+    experiment = experiment if data is None else with_data(experiment, data)
     tuned = tune(
         experiment,
         runs,

@@ -31,6 +31,7 @@ class Experiment(Strict):
     """One experiment: what is compared, on which data, by which task.
 
     Attributes:
+        metrics: that tables show, encoders ranked by the first; the task's own defaults where absent.
         split_seed: draws the same hold-out for every seed; each seed draws its own where absent.
     """
 
@@ -42,12 +43,7 @@ class Experiment(Strict):
     splits: Annotated[list[Component], Field(min_length=1)]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     encoders: Annotated[list[Component], Field(min_length=1)]
-    metrics: Annotated[list[str], Field(min_length=1)] = [
-        "auroc",
-        "recall_at_1pct",
-        "enrichment_factor_at_1pct",
-        "average_precision",
-    ]
+    metrics: Annotated[list[str], Field(min_length=1)] | None = None
     validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     split_seed: Seed | None = None
     resamples: Annotated[int, Field(ge=100, le=100_000)] = 1000
@@ -56,9 +52,9 @@ class Experiment(Strict):
 
     @field_validator("metrics")
     @classmethod
-    def _known_metrics(cls, names: list[str]) -> list[str]:
+    def _known_metrics(cls, names: list[str] | None) -> list[str] | None:
         known = known_metrics()
-        for name in names:
+        for name in names or ():
             if name.rpartition("/")[2] not in known:
                 raise ValueError(f"'{name}' is not a metric; {nearest(name, known)}")
         return names
@@ -69,7 +65,7 @@ class Experiment(Strict):
             "encoders": [e.title for e in self.encoders],
             "splits": [s.title for s in self.splits],
             "seeds": self.seeds,
-            "metrics": self.metrics,
+            "metrics": self.metrics or [],
         }
         require_distinct(named, labelled=("encoders", "splits"))
         return self

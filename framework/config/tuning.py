@@ -22,8 +22,8 @@ class Tuning(Strict):
         encoder: name or label of the encoder that is tuned; the first contestant where none is
             given.
         trials: finished trials, in total over all calls.
-        objectives: metrics of the validation part, maximised; ``seconds_fit`` is minimised. With
-            several, the first chooses among the settings that no other one dominates.
+        objectives: metrics of the validation part; ``seconds_fit`` and errors are minimised, the
+            others maximised. The first of the task's default metrics where absent. With several, the first chooses among the settings that no other one dominates.
         space: of that encoder by setting, in place of what the encoder's annotations say: ``{low, high, log}``,
             ``{choices: [...]}``, or a single value that is held.
         seed: of the sampler, the hold-out and every fit of the search.
@@ -33,7 +33,7 @@ class Tuning(Strict):
 
     encoder: str | None = None
     trials: Annotated[int, Field(ge=1, le=100_000)] = 40
-    objectives: Annotated[list[str], Field(min_length=1, max_length=3)] = ["auroc"]
+    objectives: Annotated[list[str], Field(min_length=1, max_length=3)] = []
     sampler: Literal["tpe", "gp", "cmaes", "random", "grid"] = "tpe"
     pruner: Literal["none", "median", "hyperband"] | None = None
     space: dict[str, Any] = {}

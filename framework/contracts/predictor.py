@@ -1,44 +1,29 @@
-"""The contract of a predictor: from latent vectors or descriptors to a property or a class."""
+"""The two kinds of learner: of a property, of classes. A registered one reads vectors (n, d)."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Self
+from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 
-
-class Probe:
-    """Learns from labelled vectors; its own settings it chooses inside what it is given.
-
-    Constructor arguments are stored under their own names.
-
-    Attributes:
-        seed: of everything random in it; set before ``fit``.
-    """
-
-    seed: int = 0
+from framework.contracts.learner import Learner
 
 
-class Predictor(Probe, ABC):
+class Predictor(Learner):
     """Learns a property."""
 
     @abstractmethod
-    def fit(self, vectors: np.ndarray, values: np.ndarray, groups: np.ndarray) -> Self:
-        """Learn values (n,) from vectors (n, d).
+    def predict(self, inputs: Any) -> np.ndarray:
+        """Values (m,) of m items."""
 
-        Args:
-            groups: (n,) equal for samples that must not stand on both sides of an inner
-                hold-out, such as polymorphs.
-        """
-
-    @abstractmethod
-    def predict(self, vectors: np.ndarray) -> np.ndarray:
-        """Values (m,) for vectors (m, d)."""
+    def uncertainty(self, inputs: Any) -> np.ndarray | None:
+        """The standard deviation (m,) of each value, in its unit; None where it states none."""
+        return None
 
 
-class Classifier(Probe, ABC):
-    """Learns classes.
+class Classifier(Learner):
+    """Learns classes, at least two; their probabilities are its uncertainty.
 
     Attributes:
         classes_: the classes (k,) that it has learned from, sorted.
@@ -47,10 +32,5 @@ class Classifier(Probe, ABC):
     classes_: np.ndarray
 
     @abstractmethod
-    def fit(self, vectors: np.ndarray, classes: np.ndarray, groups: np.ndarray) -> Self:
-        """Learn classes (n,), at least two different ones, from vectors (n, d); see
-        `Predictor.fit`."""
-
-    @abstractmethod
-    def predict_proba(self, vectors: np.ndarray) -> np.ndarray:
-        """The probability of each class (m, k), in the order of ``classes_``, for vectors (m, d)."""
+    def predict_proba(self, inputs: Any) -> np.ndarray:
+        """The probability of each class (m, k), in the order of ``classes_``, of m items."""

@@ -61,6 +61,15 @@ class Representation(Fitted, ABC):
 
     checkpoint = "representation.npz"
 
+    @classmethod
+    def require(cls, materials: xr.Dataset) -> None:
+        """Refuse materials of a kind that it cannot show, at a glance and whatever its settings.
+
+        Raises:
+            UserError: says what they lack.
+        """
+        return
+
     @property
     @abstractmethod
     def width(self) -> int:

@@ -23,6 +23,9 @@ PARTS = ("train", "validation", "holdout", "unexplored")
 class Split:
     """Indices of the items in each part; the parts are disjoint and hold every item.
 
+    Attributes:
+        cut: of a split by time, the order of entry of the first held-out item; else None.
+
     Raises:
         AssertionError: an item stands in two parts, or in none: a leak, never a user's mistake.
     """
@@ -32,6 +35,7 @@ class Split:
     validation: np.ndarray
     holdout: np.ndarray
     unexplored: np.ndarray
+    cut: float | None = None
 
     def __post_init__(self) -> None:
         everything = np.concatenate([getattr(self, part) for part in PARTS])
@@ -85,4 +89,14 @@ def divide(
         validation=rest[watched],
         holdout=reported[held],
         unexplored=np.flatnonzero(~items["reported"].values),
+        cut=_cut(items["order"].values[reported], held),
     )
+
+
+def _cut(order: np.ndarray, held: np.ndarray) -> float | None:
+    """The order of entry of the first item held out, where all the others entered before it or
+    with it: then the split is by time, whatever it is called. ``order`` (n,), NaN where unknown."""
+    known = np.isfinite(order)
+    rest, last = order[known & ~held], order[known & held]
+    by_time = len(rest) and len(last) == held.sum() and rest.max() <= last.min()
+    return float(last.min()) if by_time else None

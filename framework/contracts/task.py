@@ -1,11 +1,12 @@
-"""What a task is: what is held out, what is ranked, what counts as a hit; and the parts of a split."""
+"""The contract of a task: what is held out, what is ranked, what counts as a hit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from framework.contracts.context import Context
     from framework.contracts.encoder import Encoder
     from framework.contracts.representation import Representation, Samples
 
@@ -58,53 +60,92 @@ class Judged:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Task(Protocol):
+class Task(ABC):
     """The contract of a task; constructor arguments are its settings.
 
     Attributes:
-        metrics: what it measures, by the names that results give it.
+        name: as it is registered.
         members: which of some element sets it could rank: the audit ranks made-up ones. None
             where it ranks only what there is.
         unusable: what of its own settings' files could not be used.
         sources: the files of the registered items it is made of; they decide numbers.
     """
 
-    unusable: list[UnusableRow]
-    sources: tuple[Path, ...]
+    name: str
+    members: Callable[[list[str]], list[str]] | None = None
+    unusable: Sequence[UnusableRow] = ()
+    sources: tuple[Path, ...] = ()
 
     @property
-    def name(self) -> str: ...
+    @abstractmethod
+    def metrics(self) -> tuple[str, ...]:
+        """All that it measures, by the names that results give it."""
 
     @property
-    def metrics(self) -> tuple[str, ...]: ...
+    def default_metrics(self) -> tuple[str, ...]:
+        """Those that tables show where an experiment names none; encoders are ranked by the
+        first, by which settings are tuned, too."""
+        return self.metrics[:1]
 
-    @property
-    def members(self) -> Callable[[list[str]], list[str]] | None: ...
-
+    @abstractmethod
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
         """What is split, ranked and scored, along `material`.
 
         Variables: ``element_set``, ``reported`` (bool; the others are never learned from),
         ``order`` (of entry, NaN where unknown). Attributes: ``digest``, ``summary``, ``noun``
-        (what tables call an item), ``named_by`` (the variable that names it).
+        (what tables call several items), ``named_by`` (the variable that names each).
+
+        Raises:
+            UserError: the data set has nothing, or too little, of what the task needs.
         """
-        ...
 
     def unfit_rows(self, dataset: xr.Dataset) -> list[UnusableRow]:
         """The materials of a data set that make no item, each with the reason."""
-        ...
+        return []
 
     def require(self, items: xr.Dataset, split: Split) -> None:
-        """Refuse a split that cannot be judged, before anything is computed."""
-        ...
+        """Refuse a split that cannot be judged, before anything is computed.
 
+        Raises:
+            UserError: it cannot.
+        """
+        return
+
+    def context(
+        self, dataset: xr.Dataset, items: xr.Dataset, split: Split, samples: Samples
+    ) -> Context | None:
+        """What the split allows an encoder to know beside its training samples, for encoders that
+        ask (`framework.contracts.context`); None where the task has nothing to give.
+
+        Args:
+            dataset: all of it, what made no item too.
+            samples: all items, in order.
+        """
+        return None
+
+    @abstractmethod
     def judge(self, done: Fit, resamples: int) -> Judged:
-        """Everything that a run measures, the hold-out included."""
-        ...
+        """Everything that a run measures, the hold-out included.
+
+        Args:
+            resamples: of the bootstrap.
+        """
+
+    @abstractmethod
+    def validate(self, done: Fit, most: int) -> dict[str, float]:
+        """The metrics by which settings are chosen; the hold-out is not looked at.
+
+        Args:
+            most: unexplored items that are scored, drawn once, where there are more.
+        """
 
     def figures(self, cell: xr.Dataset) -> Mapping[str, Figure]:
-        """What is drawn of one run, by name, from its results."""
-        ...
+        """What is drawn of one run, by name.
+
+        Args:
+            cell: the results of the run, what `judge` gave as ``variables`` among them.
+        """
+        return {}
 
     def comparison_figures(self, cube: xr.Dataset, table: pd.DataFrame) -> Mapping[str, Figure]:
         """What is drawn of all encoders on one split strategy, by name.
@@ -113,12 +154,4 @@ class Task(Protocol):
             cube: the results of that strategy.
             table: its leaderboard, of all metrics.
         """
-        ...
-
-    def validate(self, done: Fit, most: int) -> dict[str, float]:
-        """The metrics by which settings are chosen; the hold-out is not looked at.
-
-        Args:
-            most: unexplored items that are scored, drawn once, where there are more.
-        """
-        ...
+        return {}

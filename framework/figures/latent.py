@@ -43,7 +43,7 @@ def save_latent_figures(done: Fit, cell: xr.Dataset, folder: Path) -> list[Path]
     samples, names = done.samples.take(drawn), done.items["formula"].values[drawn].astype(str)
     title = f"{cell.attrs['encoder']}, split {cell.attrs['split']}, seed {cell.attrs['seed']}"
     figures = {}
-    if type(samples).draw is not Samples.draw and hasattr(done.encoder, "decode"):
+    if type(samples).draw is not Samples.draw and done.encoder.decodes:
         figures["decoded"] = decoded_figure(done.encoder, samples, names, title)
     latents = done.encoder.transform(samples)
     if len(drawn) >= FEWEST and len(np.unique(latents, axis=0)) > FEWEST // 2:

@@ -1,7 +1,7 @@
 """NeuralEncoder: a LightningModule that fulfils the encoder contract.
 
-A subclass writes ``loss``, ``encode`` and, where it is generative, ``decode``; the rest (three
-verbs, training, curves, checkpoints) is here.
+A subclass writes ``loss``, ``encode`` and, where it has them, ``decode`` and ``posterior``; the rest
+(three verbs, training, curves, checkpoints) is here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,23 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         """Latent vectors with the noise of one pass; without noise unless overridden."""
         return self.encode(batch)
 
-    # A generative encoder also writes decode(latent) -> (b, width).
+    def decode(self, latent: Tensor) -> Tensor:
+        """Presentations (b, width) of latent vectors (b, latent_dim); an encoder that is generative
+        writes it, and `decodes` then says so."""
+        raise NotImplementedError(f"{type(self).__name__} has no decoder")
+
+    def posterior(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the latent vectors, each (b, latent_dim), of presentations; an
+        encoder that is variational writes it, and `has_posterior` then says so."""
+        raise NotImplementedError(f"{type(self).__name__} has no posterior")
+
+    @property
+    def decodes(self) -> bool:
+        return type(self).decode is not NeuralEncoder.decode
+
+    @property
+    def has_posterior(self) -> bool:
+        return type(self).posterior is not NeuralEncoder.posterior
 
     # -- the three verbs --------------------------------------------------------------------
 
@@ -64,7 +80,7 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         self._history = {}
         train(self, samples, validation if validation is not None and len(validation) else None)
         self._trained = True
-        if not hasattr(self, "decode"):
+        if not self.decodes:
             self._learn_density(samples)
         return self
 
@@ -78,14 +94,13 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         With a decoder the negative Euclidean reconstruction error; without one the log density,
         up to a constant, of a Gaussian fitted to the training part's latent vectors.
         """
-        decode = getattr(self, "decode", None)
-        if decode is None:
+        if not self.decodes:
             return self._log_density(self.transform(samples))
         draws = self.settings.score_draws
 
         def score(batch: Tensor) -> Tensor:
             latents = [self.draw(batch) for _ in range(draws)] if draws else [self.encode(batch)]
-            errors = [torch.linalg.vector_norm(decode(z) - batch, dim=1) for z in latents]
+            errors = [torch.linalg.vector_norm(self.decode(z) - batch, dim=1) for z in latents]
             return -torch.stack(errors).mean(0)
 
         return self._over_views(samples, score)[:, 0]
@@ -102,7 +117,7 @@ class NeuralEncoder(Encoder, pl.LightningModule):
         """In the middle of a training, let the encoder be read as if it were fitted."""
         self._require_finite()
         self._trained = True
-        if not hasattr(self, "decode"):
+        if not self.decodes:
             self._learn_density(self.__dict__["_data"][0])
         try:
             yield

@@ -41,9 +41,21 @@ def resolve_task(task: Component | dict[str, Any], where: str) -> dict[str, Any]
 
 
 def task_of(settings: dict[str, Any]) -> Task:
-    """The task of resolved settings: name and parameters."""
-    task: Task = TASKS.load(settings["name"])(**settings["parameters"])
-    return task
+    """The task of resolved settings: name and parameters.
+
+    Raises:
+        UserError: its file does not fulfil the contract (`framework.contracts.task.Task`), or the
+            settings make no task.
+    """
+    cls = TASKS.load(settings["name"])
+    contract = f"{Task.__module__}.{Task.__name__}"
+    if not (inspect.isclass(cls) and issubclass(cls, Task)):
+        raise UserError(f"task '{settings['name']}': make its class a subclass of {contract}")
+    if missing := sorted(cls.__abstractmethods__):
+        raise UserError(
+            f"task '{settings['name']}' lacks {', '.join(missing)}; write what {contract} asks for"
+        )
+    return cls(**settings["parameters"])
 
 
 def read_by(encoder: dict[str, Any]) -> str:
@@ -82,10 +94,10 @@ def represented(
     return representation, representation.transform(items)
 
 
-def built(settings: dict[str, Any], samples: Samples, seed: int) -> Encoder:
+def built(settings: dict[str, Any], shown: Samples | Representation, seed: int) -> Encoder:
     """An unfitted encoder from its resolved settings."""
     cls = ENCODERS.load(settings["name"])
-    return construct(cls, settings["parameters"], samples, seed)
+    return construct(cls, settings["parameters"], shown, seed)
 
 
 def construct(
@@ -101,7 +113,7 @@ def construct(
     given = {name: getattr(shown, name) for name in GIVEN if name in arguments}
     settings_of_constructor = {name: value for name, value in values.items() if name in arguments}
     encoder = cls(**given, **settings_of_constructor)
-    if hasattr(encoder, "settings"):
+    if encoder.settings is not None:
         rest = {name: value for name, value in values.items() if name not in arguments}
         encoder.settings = type(encoder.settings)(**rest)
     encoder.seed = seed
@@ -121,6 +133,41 @@ def require_buildable(
         raise UserError(
             f"{where}: '{settings['name']}' cannot be built with these settings ({reason})"
         ) from None
+
+
+def require_shown(
+    encoder: dict[str, Any], representation: dict[str, Any], items: xr.Dataset, where: str
+) -> None:
+    """Refuse an encoder whose representation cannot show what a task ranks, before anything is
+    computed; the message names those that can, and encoders of them.
+
+    Args:
+        encoder, representation: resolved settings.
+    """
+    try:
+        REPRESENTATIONS.load(representation["name"]).require(items)
+    except UserError as error:
+        fitting = [name for name in REPRESENTATIONS.names() if _shows(name, items)]
+        reads = {
+            name: ENCODERS.entry(name).constants.get("representation") for name in ENCODERS.names()
+        }
+        others = [name for name, of in reads.items() if of in fitting]
+        hint = f"encoders that fit: {', '.join(others) or 'none'}"
+        if "representation" in encoder["parameters"]:
+            hint = f"write 'representation: ...' with one of {', '.join(fitting)}; other {hint}"
+        raise UserError(
+            f"{where}: '{encoder['name']}' reads the representation '{representation['name']}', "
+            f"which cannot show these items: {error}; {hint}"
+        ) from None
+
+
+def _shows(name: str, items: xr.Dataset) -> bool:
+    """Whether a representation can show some items."""
+    try:
+        REPRESENTATIONS.load(name).require(items)
+    except UserError:
+        return False
+    return True
 
 
 def tried(settings: dict[str, Any], items: xr.Dataset) -> Representation:

@@ -16,17 +16,21 @@ from framework.base.files import whole_folder
 from framework.contracts.task import Fit
 from framework.runs.cell import best_of, cell_of, write_cell
 from framework.runs.components import built, represented, task_of
+from framework.runs.context import give_context
+from framework.runs.finished import RUNS
 from framework.runs.items import divided
 from framework.runs.run import Run
+from framework.runs.saved import begin
 
 Progress = Callable[[int, int], None]
 
 
-def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
+def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path = RUNS) -> Fit:
     """Fit the encoder of a run on its training part.
 
     Args:
         watching: given the fit that begins, returns what its progress is reported to.
+        runs: the folder of results, for a run that begins with a finished one.
     """
     settings = run.settings
     items, split = divided(settings)
@@ -34,6 +38,9 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     started = time.perf_counter()
     representation, samples = represented(settings["representation"], items, split.train)
     encoder = built(settings["encoder"], samples, run.seed)
+    if beginning := settings["encoder"]["parameters"].get("pretrained"):
+        begin(encoder, beginning, runs)
+    give_context(encoder, settings, items, split, samples)
     begun = Fit(items, split, task, representation, samples, encoder, 0.0)
     if watching is not None:
         encoder.progress = watching(begun)
@@ -41,13 +48,19 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None) -> Fit:
     return replace(begun, seconds=time.perf_counter() - started)
 
 
-def execute(run: Run, runs: Path, progress: Progress | None = None) -> Path:
+def execute(
+    run: Run, runs: Path, progress: Progress | None = None, finished: Path | None = None
+) -> Path:
     """Fit, score and evaluate one run; its folder appears when all of it is written.
+
+    Args:
+        runs: the folder of results.
+        finished: where the run is found that this one begins with, if it is elsewhere.
 
     Raises:
         UserError: what a user can fix of settings or data, or the folder cannot be written.
     """
-    done = fit(run, None if progress is None else lambda _: progress)
+    done = fit(run, None if progress is None else lambda _: progress, finished or runs)
     judged = done.task.judge(done, run.settings["resamples"])
     audited = audit(
         done.encoder,

@@ -61,7 +61,7 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     unfit = task_.unfit_rows(data)
     if component["parameters"].get("strict"):
         refuse_unusable(unfit, component["parameters"].get("path", component["name"]))
-    of_data = unusable_rows(data) + unfit
+    of_data = [*unusable_rows(data), *unfit]
     reads = []
     if path := component["parameters"].get("path"):
         reads.append(Read.of(path, data.sizes["material"] - len(unfit), of_data))
@@ -70,10 +70,16 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
         reads.append(Read.of(path, unexplored, task_.unusable))
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
-        "unusable_rows": as_json(of_data + task_.unusable),
+        "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
+        "unusable_rows": as_json([*of_data, *task_.unusable]),
         "reads": as_attribute(reads),
     }
     return items
+
+
+def _about(data: xr.Dataset) -> dict[str, str]:
+    keys = ("name", "title", "source", "licence", "citation")
+    return {key: str(data.attrs[key]) for key in keys}
 
 
 def folds_of(dataset: str, task: str, split: str, seed: int) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -16,16 +17,20 @@ from framework.contracts.representation import Representation
 from framework.contracts.task import Task
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.runs.components import (
+    built,
     read_by,
     require_buildable,
+    require_shown,
     resolve_task,
     resolved,
     task_of,
     tried,
 )
 from framework.runs.files import file_digests
+from framework.runs.finished import RUNS
 from framework.runs.items import divided, folds_of, prepared_items
 from framework.runs.run import Run, code_of
+from framework.runs.saved import begin
 from framework.runs.settings import same_training
 
 
@@ -42,16 +47,21 @@ class _Contestant:
     encoder: dict[str, Any]
     representation: dict[str, Any]
 
-    def run(self, cell: dict[str, Any], label: str) -> Run:
+    def run(self, cell: dict[str, Any], label: str, context: str, runs: Path) -> Run:
         """Its run on one fold and seed.
 
         Args:
             cell: what all encoders of that fold and seed share.
+            context: digest of the data set, which decides the numbers of an encoder that asks
+                for a context.
+            runs: the folder of results.
         """
         settings = {**cell, "encoder": self.encoder, "representation": self.representation}
-        if begin := self.encoder["parameters"].get("pretrained"):
+        if earlier := self.encoder["parameters"].get("pretrained"):
             with placed(f"{self.place}.pretrained"):
-                settings["pretrained"] = same_training(begin, settings)
+                settings["pretrained"] = same_training(earlier, settings, runs)
+        if ENCODERS.load(self.encoder["name"]).uses_context:
+            settings["context"] = context
         settings["code"] = code_of(settings)
         split = {key: cell["split"][key] for key in ("name", "parameters")}
         if files := file_digests(split, self.representation):
@@ -59,11 +69,12 @@ class _Contestant:
         return Run(settings, self.title, label, cell["seed"])
 
 
-def plan(experiment: Experiment, where: str = "") -> list[Run]:
+def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run]:
     """All runs of an experiment, checked before anything is computed.
 
     Args:
         where: the file that messages name.
+        runs: the folder of results, in which finished runs are found that others begin with.
 
     Raises:
         UserError: an unknown name or setting, unreadable data, or a split without hold-out.
@@ -74,7 +85,7 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
     with placed(where):
         items = prepared_items(json.dumps(dataset), json.dumps(task))
         _require_measured(experiment, task_of(task))
-    contestants = _contestants(experiment, items, prefix)
+    contestants = _contestants(experiment, items, prefix, runs)
     common = {
         "dataset": dataset,
         "task": task,
@@ -83,13 +94,15 @@ def plan(experiment: Experiment, where: str = "") -> list[Run]:
         "resamples": experiment.resamples,
     }
     return [
-        contestant.run(cell, label)
+        contestant.run(cell, label, items.attrs["dataset_digest"], runs)
         for cell, label in _cells(experiment, common, prefix)
         for contestant in contestants
     ]
 
 
-def _contestants(experiment: Experiment, items: xr.Dataset, prefix: str) -> list[_Contestant]:
+def _contestants(
+    experiment: Experiment, items: xr.Dataset, prefix: str, runs: Path
+) -> list[_Contestant]:
     """The encoders of an experiment, each built once so that settings which do not fit are
     refused now."""
     contestants = []
@@ -101,9 +114,13 @@ def _contestants(experiment: Experiment, items: xr.Dataset, prefix: str) -> list
         wanted = Component(name=name, parameters=experiment.representations.get(name, {}))
         representation = resolved(REPRESENTATIONS, wanted, f"{prefix}representations.{name}")
         if name not in fitted:
+            require_shown(encoder, representation, items, place)
             with placed(f"{prefix}representations.{name}"):
                 fitted[name] = tried(representation, items)
         require_buildable(encoder, fitted[name], place)
+        if earlier := encoder["parameters"].get("pretrained"):
+            with placed(f"{place}.pretrained"):
+                begin(built(encoder, fitted[name], seed=0), earlier, runs)
         contestants.append(_Contestant(place, component.title, encoder, representation))
     for name in experiment.representations:
         REPRESENTATIONS.require(name, f"{prefix}representations")
@@ -137,10 +154,10 @@ def _cells(
 
 def _require_measured(experiment: Experiment, task: Task) -> None:
     """Refuse metrics and objectives that the task does not measure."""
-    tuning = experiment.tuning.objectives if experiment.tuning else []
+    tuning = experiment.tuning and experiment.tuning.objectives
     named = {"metrics": experiment.metrics, "tuning.objectives": tuning}
     for key, names in named.items():
-        for name in names:
+        for name in names or ():
             if name not in (*task.metrics, "seconds_fit") or (key, name) == (
                 "metrics",
                 "seconds_fit",

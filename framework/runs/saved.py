@@ -11,11 +11,12 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
-from framework.base.errors import UserError
+from framework.base.errors import UserError, placed
 from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation
 from framework.registry.registry import ENCODERS, REPRESENTATIONS
 from framework.runs.components import construct
+from framework.runs.finished import find_run
 from framework.runs.settings import read_settings
 
 
@@ -66,6 +67,17 @@ class SavedRun:
             True
         """
         return self.score_items(self.representation.parse(texts))
+
+
+def begin(encoder: Encoder, run: str, runs: Path) -> None:
+    """Let an encoder begin with what a finished run has learned.
+
+    Raises:
+        UserError: there is no such run, or the encoder cannot begin with it.
+    """
+    folder = find_run(run, runs)
+    with placed(str(folder)):
+        encoder.begin_with(SavedRun.open(folder).encoder)
 
 
 def _intact(checkpoint: Path) -> Path:

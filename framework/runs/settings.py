@@ -42,19 +42,20 @@ def _named(part: dict[str, Any]) -> dict[str, Any]:
     return {key: part[key] for key in ("name", "parameters")}
 
 
-def same_training(run: str, settings: dict[str, Any]) -> str:
+def same_training(run: str, settings: dict[str, Any], runs: Path) -> str:
     """The digest of a finished run's settings, if another run may begin with what it has learned:
     its training part is the same, so that it has not seen the other's hold-out.
 
     Args:
-        run: its folder, or its digest (or the beginning of that) in the folder `runs`.
+        run: its folder, or its digest (or the beginning of that) in the folder of results.
         settings: of the run that begins with it.
+        runs: the folder of results.
 
     Raises:
         UserError: there is no such run, or it has learned from other materials or in another
             representation; what differs is named.
     """
-    folder = find_run(run, Path("runs"))
+    folder = find_run(run, runs)
     earlier = read_settings(folder / "run.json")
     for key in ("representation", "dataset", "items", "split", "validation_fraction"):
         if earlier[key] != (wanted := json.loads(json.dumps(settings[key]))):

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 from threadpoolctl import threadpool_limits
 
 from framework.base.errors import UserError
@@ -28,8 +29,9 @@ from framework.base.files import require_writable
 from framework.base.progress import new_bars
 from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective
+from framework.contracts.tracker import NOT_TRACKED, Tracker
 from framework.execution.start import context
-from framework.search import optimisation_results
+from framework.search import optimisation_results, search_records
 from framework.search.optimisation_plan import Search, Searches, prepare
 from framework.search.optimisation_results import Optimised
 from framework.search.storage import alone, usable
@@ -42,7 +44,7 @@ def optimise(
     *,
     data: str | Path | None = None,
     workers: int = 1,
-    track: bool = True,
+    tracker: Tracker = NOT_TRACKED,
     progress: bool = True,
     where: str = "",
 ) -> Optimised:
@@ -52,34 +54,31 @@ def optimise(
         runs: the folder of all results.
         data: a file or a data set, in place of what the objectives name.
         workers: processes; results do not depend on their number.
-        track: log to MLflow.
+        tracker: told of every search when it ends.
         progress: show a bar on standard error.
         where: the file that messages name.
 
     Raises:
         UserError: the experiment cannot be run as it is, or studies stand with other settings.
-
-    Example:
-        >>> experiment = read_optimisation("optimisation.yaml")
-        >>> done = optimise(experiment, Path("runs"), track=False, progress=False)
-        >>> dict(done.results["value"].sizes)
-        {'objective': 1, 'sampler': 2, 'seed': 2, 'evaluation': 3}
     """
     planned = prepare(experiment, runs, data=data, where=where)
     require_writable(planned.folder)
-    if track:
-        from framework.tracking import mlflow as tracking
-        from framework.tracking import optimisation as optimisation_tracking
+    tracker.require()
+    with tracker.begin(search_records.work_of(planned)) as tracked:
 
-        tracking.require_store(runs)
-    computed = _work_through(planned, workers, progress)
-    done = Optimised(planned, *_collected(planned), computed)
-    with alone(planned.folder):
-        if not optimisation_results.stands(done.results, planned.folder):
-            save_figures(done)
-            optimisation_results.write(done)
-    if track:
-        done.tracked = optimisation_tracking.log_optimisation(done, runs)
+        def tell(search: Search) -> None:
+            if trials := [trial for _, trial in _ended(search)]:
+                own = partial(_collected, replace(planned, searches=[search]))
+                tracked.ended(search_records.search_of(planned, search, trials, own))
+
+        computed = _work_through(planned, workers, progress, tell)
+        done = Optimised(planned, *_collected(planned), computed)
+        with alone(planned.folder):
+            if not optimisation_results.stands(done.results, planned.folder):
+                save_figures(done)
+                optimisation_results.write(done)
+        tracked.over(search_records.summary_of(done))
+    done.tracked = tracked.key
     return done
 
 
@@ -112,34 +111,47 @@ class _Evaluated:
         return found.values
 
 
-def _work_through(planned: Searches, workers: int, progress: bool) -> int:
-    """Make what is missing of all searches; how many evaluations that were."""
-    stood = [_n_ended(search) for search in planned.searches]
+def _work_through(
+    planned: Searches, workers: int, progress: bool, tell: Callable[[Search], None]
+) -> int:
+    """Make what is missing of all searches; how many evaluations that were.
+
+    Args:
+        tell: called with every search when it has ended, those that need no more first.
+    """
+    stood = [len(_ended(search)) for search in planned.searches]
     missing = [s.study.slots - n for s, n in zip(planned.searches, stood, strict=True)]
     left = [search for search, n in zip(planned.searches, missing, strict=True) if n]
+    for search, n in zip(planned.searches, missing, strict=True):
+        if not n:
+            tell(search)
     with new_bars(progress) as bars:
         total = sum(stood) + sum(missing)
         bar = bars.add_task("evaluations", total=total, completed=sum(stood))
         compute = _side_by_side if workers > 1 and len(left) > 1 else _one_by_one
-        compute(planned, left, workers, lambda n: bars.advance(bar, n))
+        for search in compute(planned, left, workers, lambda n: bars.advance(bar, n)):
+            tell(search)
     return sum(missing)
 
 
-def _n_ended(search: Search) -> int:
-    """Evaluations that stand already; of more than are wanted, the wanted ones."""
+def _ended(search: Search) -> list[tuple[int, FrozenTrial]]:
+    """Slot and trial of the evaluations that have been made; of more than are wanted, the wanted ones."""
     if not Path(search.study.storage).exists():
-        return 0
+        return []
     with usable(search.study.storage):
-        return min(len(ended(open_study(search.study))), search.study.slots)
+        return ended(open_study(search.study))[: search.study.slots]
 
 
 Advance = Callable[[int], None]
 """Told how many evaluations have been made."""
 
 
-def _one_by_one(planned: Searches, left: list[Search], _: int, advance: Advance) -> None:
+def _one_by_one(
+    planned: Searches, left: list[Search], _: int, advance: Advance
+) -> Iterator[Search]:
     for search in left:
         _search(search, planned.objectives[search.objective], advance)
+        yield search
 
 
 def _search(search: Search, objective: Objective, advance: Advance) -> None:
@@ -176,8 +188,10 @@ def _worker(search: Search, objective: Objective) -> None:
         _search(search, objective, _made.put)
 
 
-def _side_by_side(planned: Searches, left: list[Search], workers: int, advance: Advance) -> None:
-    """Searches side by side, each by one process.
+def _side_by_side(
+    planned: Searches, left: list[Search], workers: int, advance: Advance
+) -> Iterator[Search]:
+    """Searches side by side, each by one process; yields what ends.
 
     Raises:
         UserError: a search could not go on, or a process died; finished evaluations stand.
@@ -186,7 +200,10 @@ def _side_by_side(planned: Searches, left: list[Search], workers: int, advance: 
     made = start.Queue()
     pool = ProcessPoolExecutor(min(workers, len(left)), start, _join, (made,))
     try:
-        open_ = {pool.submit(_worker, one, planned.objectives[one.objective]) for one in left}
+        futures = {
+            pool.submit(_worker, one, planned.objectives[one.objective]): one for one in left
+        }
+        open_ = set(futures)
         while open_:
             done, open_ = wait(open_, timeout=0.1, return_when=FIRST_COMPLETED)
             with suppress(queue.Empty):
@@ -194,6 +211,7 @@ def _side_by_side(planned: Searches, left: list[Search], workers: int, advance: 
                     advance(made.get_nowait())
             for future in done:
                 future.result()
+                yield futures[future]
     except BrokenProcessPool:
         raise UserError(
             "a worker process died (killed, or out of memory); finished evaluations stand, the "
@@ -217,8 +235,7 @@ def _collected(planned: Searches) -> tuple[xr.Dataset, pd.DataFrame]:
             experiment.seeds.index(search.seed),
         )
         objective = planned.objectives[search.objective]
-        with usable(search.study.storage):
-            trials = ended(open_study(search.study))[: experiment.trials]
+        trials = _ended(search)
         nothing = [np.nan] * len(objective.directions)
         own = np.array([trial.values or nothing for _, trial in trials]).reshape(len(trials), -1)
         fits = np.array([all(v <= 0 for v in trial.constraints.values()) for _, trial in trials])

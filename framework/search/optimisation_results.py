@@ -276,7 +276,7 @@ class Optimised:
             constraints whether it ``kept`` them and their violations, what the objective tells of
             the point, its coordinates.
         computed: evaluations made now; the others stood already.
-        tracked: the parent run in MLflow, where one was logged.
+        tracked: what the tracker knows the searches by; None where nothing is kept.
     """
 
     plan: Searches

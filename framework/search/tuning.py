@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -27,21 +26,21 @@ from framework.config.schema import Component
 from framework.config.strict_yaml import write_yaml
 from framework.config.tuning import Tuning
 from framework.contracts.task import Fit
+from framework.contracts.tracker import NOT_TRACKED, Summary, Tracker, Winner
 from framework.metrics.names import higher_is_better
 from framework.registry.registry import ENCODERS
-from framework.runs.components import read_by, resolved
+from framework.runs.components import read_by, resolved, task_of
 from framework.runs.execution import Progress, fit
+from framework.runs.finished import RUNS
 from framework.runs.items import divided
 from framework.runs.plan import plan
 from framework.runs.run import Run
+from framework.search import trial_records
 from framework.search.sampling import REPORTS, StudyPlan, grid
 from framework.search.search_space import meant, moved_into, plain, search_space, told
 from framework.search.storage import alone, usable
 from framework.search.study import ended, open_study, snapshot
 from framework.search.workers import work_through
-
-if TYPE_CHECKING:
-    from framework.tracking.study import StudyLog
 
 WATCHED = 20_000
 """Unexplored items, drawn once, against which a trial's validation fields are ranked."""
@@ -57,6 +56,7 @@ class Search:
         encoder: as the experiment has it: its settings are the defaults of this search.
         base: the run of the defaults; a trial differs in the encoder's settings alone.
         study: the study behind it.
+        runs: the folder of results.
     """
 
     experiment: Experiment
@@ -65,6 +65,7 @@ class Search:
     base: Run
     study: StudyPlan
     folder: Path
+    runs: Path
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Tuned:
         best: the setting chosen, as a component of an experiment; None while trials are missing.
         finished, pruned, failed: numbers of trials.
         outcome: defaults, tuned and the other encoders on the hold-out; None with `best`.
-        tracked: the study's run in MLflow, where one was logged.
+        tracked: what the tracker knows the study by; None where nothing is kept.
     """
 
     search: Search
@@ -96,7 +97,7 @@ class Tuned:
         cube, best = self.outcome.results, self.best
         assert best is not None
         default = f"{self.search.encoder.title} default"
-        metrics = self.search.experiment.metrics
+        metrics = cube.attrs["metrics"].split()
         return {name: difference(cube, best.title, default, name) for name in metrics}
 
     def to_markdown(self) -> str:
@@ -125,8 +126,7 @@ def tune(
     workers: int = 1,
     storage: str | None = None,
     timeout: float | None = None,
-    track: bool = True,
-    register: str | None = None,
+    tracker: Tracker = NOT_TRACKED,
     progress: bool = True,
     where: str = "",
 ) -> Tuned:
@@ -139,32 +139,21 @@ def tune(
         storage: an SQLAlchemy URL (``sqlite:///study.db``, ``postgresql://...``); a journal in
             the folder of results where none is given.
         timeout: seconds after which no new trial is begun; the same call goes on later.
-        track: log to MLflow.
-        register: name under which the winner is registered in MLflow.
+        tracker: told of every trial when it ends.
 
     Raises:
         UserError: the search cannot be run as it is, or the study stands with other settings.
-
-    Example:
-        >>> experiment = read_experiment("experiment.yaml")
-        >>> tuned = tune(experiment, Path("runs"), encoder="pca", trials=2, track=False, progress=False)
-        >>> tuned.finished
-        2
     """
     search = prepare(experiment, runs, encoder=encoder, trials=trials, storage=storage, where=where)
     require_writable(search.folder)
-    log = None
-    if track:
-        from framework.tracking import mlflow as tracking
-        from framework.tracking import study as study_tracking
-
-        tracking.require_store(runs)
+    tracker.require()
     with usable(search.study.storage):
         study = open_study(search.study)
-    if track:
-        log = study_tracking.open_log(search, runs)
     deadline = None if timeout is None else time.time() + timeout
-    with log or nullcontext():
+    with tracker.begin(trial_records.work_of(experiment, search.base, search.study)) as tracked:
+        reports = trial_records.Trials(
+            tracked, search.tuning.objectives[0], lambda params: trial_run(search, params)
+        )
         with usable(search.study.storage):
             work_through(
                 search.study,
@@ -172,19 +161,20 @@ def tune(
                 study,
                 workers=workers,
                 deadline=deadline,
-                look=None if log is None else log.log_ended,
+                look=reports.tell_mine,
                 progress=progress,
             )
         with alone(search.folder):  # of several commands the first scores, the others find it
-            return _concluded(search, study, runs, log, register, workers, progress, where)
+            tuned = _concluded(search, study, runs, reports, workers, progress, where)
+    tuned.tracked = tracked.key
+    return tuned
 
 
 def _concluded(
     search: Search,
     study: optuna.Study,
     runs: Path,
-    log: StudyLog | None,
-    register: str | None,
+    reports: trial_records.Trials,
     workers: int,
     progress: bool,
     where: str,
@@ -205,19 +195,32 @@ def _concluded(
             final(search, tuned.best),
             runs,
             workers=workers,
-            track=log is not None,
+            tracker=reports.tracked.below(),
             progress=progress,
             where=where,
-            parent=log.parent if log is not None else None,
         )
         if told_gains := tuned.to_markdown():
             with whole(search.folder / "tuned.md") as at:
                 at.write_text(told_gains)
-    if log is not None:
-        from framework.tracking import study as study_tracking
-
-        tuned.tracked = study_tracking.close_log(log, study, tuned, runs, register)
+    reports.tell_all(study)
+    reports.tracked.over(_summary(tuned, runs))
     return tuned
+
+
+def _summary(tuned: Tuned, runs: Path) -> Summary:
+    """What a tracker is told of a search in the end."""
+    folder = tuned.search.folder
+    if tuned.best is None or tuned.outcome is None:
+        return trial_records.summary_of(None, None, folder)
+    cell = next(run for run in tuned.outcome.plan if run.encoder == tuned.best.title)
+    winner = None
+    if cell.finished(runs):
+        metric, *_ = tuned.differences()
+        worse = tuned.differences().get(metric, {}).get("verdict") == "below"
+        gain = f"{metric}: tuned - default = {tuned.gains()[metric]}" if worse else ""
+        winner = Winner(cell.digest, cell.folder(runs), refused=gain)
+    text = tuned.to_markdown()
+    return trial_records.summary_of(tuned.chosen, tuned.outcome, folder, text=text, winner=winner)
 
 
 def prepare(
@@ -251,7 +254,10 @@ def prepare(
             "split_seed": tuning.seed,
         }
     )
-    runs_of_defaults = plan(own, where)
+    runs_of_defaults = plan(own, where, runs)
+    if not tuning.objectives:
+        task = task_of(runs_of_defaults[0].settings["task"])
+        tuning = tuning.model_copy(update={"objectives": [task.default_metrics[0]]})
     if len(runs_of_defaults) > 1:
         raise UserError(
             f"{prefix}splits[0]: '{experiment.splits[0].title}' has {len(runs_of_defaults)} folds, "
@@ -292,7 +298,7 @@ def prepare(
         with placed(f"{prefix}tuning.sampler"):
             grid(space)
     base = replace(base, settings=_with(base.settings, held))
-    return Search(experiment, tuning, component, base, study, folder)
+    return Search(experiment, tuning, component, base, study, folder, runs)
 
 
 def final(search: Search, best: Component) -> Experiment:
@@ -321,9 +327,11 @@ def trial_run(search: Search, params: Mapping[str, Any]) -> Run:
     return replace(search.base, settings=_with(search.base.settings, meant(params)))
 
 
-def values_of(run: Run, watch: Callable[[Fit], Progress] | None = None) -> dict[str, float]:
+def values_of(
+    run: Run, watch: Callable[[Fit], Progress] | None = None, runs: Path = RUNS
+) -> dict[str, float]:
     """Fit one setting; every metric on validation, and seconds_fit. The hold-out is not scored."""
-    done = fit(run, watch)
+    done = fit(run, watch, runs)
     return {**done.task.validate(done, WATCHED), "seconds_fit": done.seconds}
 
 
@@ -336,7 +344,7 @@ class _Objective:
     def __call__(self, trial: Trial, params: dict[str, Any]) -> tuple[float, ...]:
         names = self.search.tuning.objectives
         watch = None if self.search.study.pruner == "none" else self._watching(trial)
-        found = values_of(trial_run(self.search, params), watch)
+        found = values_of(trial_run(self.search, params), watch, self.search.runs)
         trial.set_user_attr("values", found)
         return tuple(found[name] for name in names)
 

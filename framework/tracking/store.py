@@ -28,8 +28,17 @@ bar for a handful of files, no two lines printed for every run on a server."""
 
 def store_uri(runs: Path) -> str:
     """``MLFLOW_TRACKING_URI`` where it is set, else the SQLite file in the folder of results."""
-    path = _default_file(runs).as_posix().replace("%", "%25").replace("?", "%3F")
-    return with_driver(os.environ.get("MLFLOW_TRACKING_URI", "")) or f"sqlite:///{path}"
+    return with_driver(os.environ.get("MLFLOW_TRACKING_URI", "")) or sqlite_uri(default_file(runs))
+
+
+def sqlite_uri(file: Path) -> str:
+    """The address of an SQLite file."""
+    return "sqlite:///" + file.as_posix().replace("%", "%25").replace("?", "%3F")
+
+
+def default_file(runs: Path) -> Path:
+    """The store in a folder of results."""
+    return runs.resolve() / "mlflow.db"
 
 
 def require_something_tracked(runs: Path) -> None:
@@ -38,7 +47,7 @@ def require_something_tracked(runs: Path) -> None:
     Raises:
         UserError: there is no store.
     """
-    if not os.environ.get("MLFLOW_TRACKING_URI") and not _default_file(runs).exists():
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not default_file(runs).exists():
         raise UserError(
             f"{runs / 'mlflow.db'}: nothing is tracked there yet; run `phasezoo benchmark` first, "
             "or name another folder with --runs"
@@ -64,10 +73,11 @@ def impatient() -> Iterator[None]:
 
 
 @contextmanager
-def as_user_error(uri: str, mend: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
+def as_user_error(uri: str, fix: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """What goes wrong with the store as one message; MLflow's own chatter is kept from the user.
 
     Args:
+        fix: what the user can do about it.
         errors: what mlflow and its database layer raise, beside the files and sockets below.
     """
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
@@ -82,12 +92,8 @@ def as_user_error(uri: str, mend: str, errors: tuple[type[Exception], ...]) -> I
     except known as error:
         cause = str(error).rpartition("Caused by ")[2].strip().split("\n")[0][:300]
         raise UserError(
-            f"MLflow store {shown(uri)}: cannot be used ({shown(cause)}); {mend}"
+            f"MLflow store {shown(uri)}: cannot be used ({shown(cause)}); {fix}"
         ) from None
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _default_file(runs: Path) -> Path:
-    return runs.resolve() / "mlflow.db"

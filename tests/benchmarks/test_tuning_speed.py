@@ -18,12 +18,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from framework.config.experiment import experiment_from
-from framework.search import tuning
+from framework.search import trial_records, tuning
 from framework.search.study import ended, open_study, work
 from framework.search.workers import work_through
-from framework.tracking import mlflow as tracking
-from framework.tracking import study as study_tracking
 from framework.tracking.store import store_uri
+from framework.tracking.tracker import MlflowTracker
 from tests.benchmarks.timing import medians, seconds
 from tests.conftest import REPORTED, tiny
 from tests.framework.search.killed import SPACE, START, height, planned
@@ -90,14 +89,16 @@ def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, mon
     search = tuning.prepare(experiment_from(content, "t"), runs)
     work(search.study, tuning._Objective(search))
     study = open_study(search.study)
-    tracking.require_store(runs)
+    tracker = MlflowTracker(runs)
+    tracker.require()
     shutil.copytree(runs, "again")
-    log = study_tracking.open_log(search, runs)
+    tracked = tracker.begin(trial_records.work_of(search.experiment, search.base, search.study))
+    trials = trial_records.Trials(tracked, "auroc", lambda p: tuning.trial_run(search, p))
     client = MlflowClient(store_uri(Path("again")))
 
-    ours = seconds(lambda: log.log_ended(study)) / n_trials
+    ours = seconds(lambda: trials.tell_mine(study)) / n_trials
 
-    children = tracking.children(log.log)
+    children = tracked._children()
     assert len(children) == n_trials
     where = client.create_experiment("bare", artifact_location=Path("bare").resolve().as_uri())
 

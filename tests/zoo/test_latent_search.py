@@ -228,7 +228,7 @@ class TestRefused:
             ({"encoder": "composition_vea"}, "did you mean 'composition_vae'"),
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
             ({"probe": "rigde"}, "did you mean 'ridge'"),
-            ({"probe": "gradient_boosting_classifier"}, "is no predictor, as is needed here"),
+            ({"probe": "gradient_boosting_classifier"}, "is not a predictor, which is needed here"),
             ({"run": "abcdef"}, "'abcdef' is not a finished run"),
         ],
     )

@@ -254,3 +254,34 @@ def test_the_space_group_network_tells_patterns_apart_and_refuses_short_ones():
         SpaceGroupNetwork().fit(np.zeros((40, least - 1)), classes, np.arange(40))
     network = SpaceGroupNetwork(**small, epochs=1)
     network.fit(np.zeros((40, least)), classes, np.arange(40))  # the least is enough
+
+
+def test_the_uncertainty_of_ridge_is_the_prediction_interval_of_least_squares(drawn):
+    """Where the penalty is next to nothing; of new values as many lie within one and two standard
+    deviations as of a Gaussian."""
+    rng = np.random.default_rng(3)
+    vectors, noise = rng.normal(size=(4000, 3)), rng.normal(scale=0.7, size=4000)
+    values = vectors @ [1.0, -2.0, 0.5] + 3 + noise
+    few = slice(0, 40)
+    probe = Ridge().fit(vectors[few], values[few], np.arange(40))
+    probe.low_, probe.high_ = np.full(3, -np.inf), np.full(3, np.inf)  # nothing is cut off
+    stated = probe.uncertainty(vectors)
+    design = np.column_stack([np.ones(40), vectors[few]])
+    _, residual, *_ = np.linalg.lstsq(design, values[few], rcond=None)
+    asked = np.column_stack([np.ones(4000), vectors])
+    inverse = np.linalg.inv(design.T @ design)
+    expected = np.sqrt(residual / 36 * (1 + np.einsum("nd,de,ne->n", asked, inverse, asked)))
+    np.testing.assert_allclose(stated, expected, rtol=0.02)
+    off = np.abs(values - probe.predict(vectors))[40:] / stated[40:]
+    assert 0.6 < (off < 1).mean() < 0.76 and 0.9 < (off < 2).mean() < 0.99
+
+
+def test_ridge_is_less_sure_where_it_has_seen_nothing_and_others_state_nothing(drawn):
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(30, 80))  # more dimensions than labels
+    probe = Ridge().fit(vectors, vectors[:, 0], np.arange(30))
+    stated = probe.uncertainty(np.vstack([vectors.mean(axis=0), vectors.max(axis=0)]))
+    assert 0 < stated[0] < stated[1]
+    assert (
+        GradientBoosting().fit(vectors, vectors[:, 0], np.arange(30)).uncertainty(vectors) is None
+    )

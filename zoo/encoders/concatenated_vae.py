@@ -19,7 +19,7 @@ from zoo.variational import VariationalEncoder
 
 
 class ConcatenatedVAE(NeuralEncoder):
-    """Both are trained apart, each by its own settings; 24 + 64 latent dimensions.
+    """Both are trained separately, each by its own settings; 24 + 64 latent dimensions.
 
     Args:
         width: number of elements and points.
@@ -56,17 +56,17 @@ class ConcatenatedVAE(NeuralEncoder):
 
     def encode(self, batch: Tensor) -> Tensor:
         parts = self._parts(batch)
-        return torch.cat([part.encode(own) for part, own in parts], dim=1)
+        return torch.cat([part.encode(inputs) for part, inputs in parts], dim=1)
 
     def posterior(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latent vectors, each (b, 88)."""
         means, log_variances = zip(
-            *(p.posterior(own) for p, own in self._parts(batch)), strict=True
+            *(p.posterior(inputs) for p, inputs in self._parts(batch)), strict=True
         )
         return torch.cat(means, dim=1), torch.cat(log_variances, dim=1)
 
     def draw(self, batch: Tensor) -> Tensor:
-        return torch.cat([part.draw(own) for part, own in self._parts(batch)], dim=1)
+        return torch.cat([part.draw(inputs) for part, inputs in self._parts(batch)], dim=1)
 
     def decode(self, latent: Tensor) -> Tensor:
         first, second = self.of_composition, self.of_diffraction
@@ -78,8 +78,8 @@ class ConcatenatedVAE(NeuralEncoder):
         names = ("composition", "diffraction")
         return {
             f"{name}_{term}": value
-            for name, (part, own) in zip(names, self._parts(batch), strict=True)
-            for term, value in part.loss(own).items()
+            for name, (part, inputs) in zip(names, self._parts(batch), strict=True)
+            for term, value in part.loss(inputs).items()
         }
 
     def _parts(self, batch: Tensor) -> list[tuple[VariationalEncoder, Tensor]]:
@@ -95,22 +95,22 @@ def _part(
     width: int,
 ) -> Any:
     """One of the two, unfitted, by its checked settings."""
-    own = checked(cls, settings or {}, name=f"{where}_vae", where=where, given=("width",))
-    return construct(cls, own, VectorSamples(torch.empty(0, width)), seed=0)
+    values = checked(cls, settings or {}, name=f"{where}_vae", where=where, given=("width",))
+    return construct(cls, values, VectorSamples(torch.empty(0, width)), seed=0)
 
 
 def _together(
     first: dict[str, list[float]], second: dict[str, list[float]]
 ) -> dict[str, list[float]]:
     """The curves of both, and their summed loss; who ends first keeps its last loss."""
-    found = {}
+    curves: dict[str, list[float]] = {}
     for curve in first.keys() & second.keys():
         one, two = first[curve], second[curve]
         part, _, term = curve.partition("_")
         if term == "loss":
             n = max(len(one), len(two))
-            padded = ([*own, *[own[-1]] * (n - len(own))] for own in (one, two))
-            found[curve] = [sum(each) for each in zip(*padded, strict=True)]
+            padded = ([*each, *[each[-1]] * (n - len(each))] for each in (one, two))
+            curves[curve] = [sum(pair) for pair in zip(*padded, strict=True)]
         else:
-            found |= {f"{part}_composition_{term}": one, f"{part}_diffraction_{term}": two}
-    return dict(sorted(found.items()))
+            curves |= {f"{part}_composition_{term}": one, f"{part}_diffraction_{term}": two}
+    return dict(sorted(curves.items()))

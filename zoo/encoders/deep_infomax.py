@@ -10,9 +10,9 @@ from torch.nn.functional import softplus
 
 from data.graphs import GraphBatch
 from framework.base.errors import UserError
-from framework.neural.encoder import NeuralEncoder
 from framework.neural.training import Settings
 from framework.registry.parameters import Float, Int
+from zoo.gaussian import GaussianEncoder, divergence, drawn
 from zoo.site_network import SiteNetwork
 
 SiteDim = Annotated[int, Int(16, 128, within=(4, 1024))]
@@ -21,7 +21,7 @@ LatentDim = Annotated[int, Int(2, 128, within=(1, 1024), tuned=False)]
 Weight = Annotated[float, Float(0.0, 2.0, within=(0.0, 100.0), tuned=False)]
 
 
-class DeepInfoMax(NeuralEncoder):
+class DeepInfoMax(GaussianEncoder):
     """A vector that tells a crystal's own environments from those of others.
 
     Two discriminators learn with the network, one of an environment and the pairs that it is made
@@ -77,24 +77,19 @@ class DeepInfoMax(NeuralEncoder):
         self.of_pairs = _Discriminator(site_dim, site_dim)
         self.of_environments = _Discriminator(latent_dim, site_dim)
 
-    def encode(self, batch: GraphBatch) -> Tensor:
-        return self.mean(self.network(batch))
-
-    def posterior(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latent vectors, each (b, latent_dim)."""
-        return self._posterior(self.network(batch))
+    def hidden_units(self, batch: GraphBatch) -> Tensor:
+        return self.network(batch)
 
     def loss(self, batch: GraphBatch) -> dict[str, Tensor]:
         partner, source = _partners(batch)
         local, pairs = self.network.local(batch)
         mixed = batch.with_elements(batch.element[source])
         mixed_local, mixed_pairs = self.network.local(mixed)
-        own = _one_pair_a_site(batch)
-        one, mixed_one = pairs[own], mixed_pairs[own]
-        mean, log_variance = self._posterior(self.network.pooled(batch, local))
-        crystals = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        pair = _one_pair_a_site(batch)
+        one, mixed_one = pairs[pair], mixed_pairs[pair]
+        mean, log_variance = self.read(self.network.pooled(batch, local))
+        crystals = drawn(mean, log_variance)
         whole, others = crystals[batch.crystal], crystals[partner][batch.crystal]
-        divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).mean()
         within, across = self.of_pairs, self.of_environments
         return {
             "local": self.local_weight
@@ -111,12 +106,8 @@ class DeepInfoMax(NeuralEncoder):
                 across(others, mixed_local),
                 across(others, local),
             ),
-            "kl": self.prior * divergence,
+            "kl": self.prior * divergence(mean, log_variance).mean(),
         }
-
-    def _posterior(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        # bounded, or one outlier in the first steps overflows the exponential
-        return self.mean(pooled), self.log_variance(pooled).clamp(-10, 10)
 
 
 class _Discriminator(nn.Module):

@@ -44,7 +44,7 @@ class DiffractionVAE(VariationalEncoder):
     representation = "diffraction"
     settings = VAESettings(epochs=20, batch_size=64, learning_rate=1e-3, optimiser="adamax")
 
-    def __init__(
+    def __init__(  # long: fifteen published settings, one a line
         self,
         width: int,
         filters_1: Annotated[int, Int(8, 16, within=(1, 256))] = 16,

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framework.base.errors import UserError
-from framework.neural.encoder import NeuralEncoder
 from framework.neural.samples import TensorSamples
 from framework.neural.training import Settings
 from framework.registry.parameters import Float, Int
+from zoo.gaussian import GaussianEncoder, divergence, drawn
 from zoo.networks import dense
 
 
-class ElementInfomax(NeuralEncoder):
+class ElementInfomax(GaussianEncoder):
     """Score = what the discriminator says of each element beside the others, averaged over them.
 
     The network is symmetric in the elements (Zaheer et al., Deep Sets, 2017), so one order of
@@ -81,45 +81,35 @@ class ElementInfomax(NeuralEncoder):
         self.share, self.elements = share / share.sum(), samples.table.nan_to_num()
         return super().fit(samples, validation)
 
-    def encode(self, batch: Tensor) -> Tensor:
-        return self.posterior(batch)[0]
-
-    def posterior(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the vectors of whole fields, each (b, latent_dim)."""
-        return self._global(self._hidden(batch).mean(1))
+    def hidden_units(self, batch: Tensor) -> Tensor:
+        """Of whole fields."""
+        return self.of_field(self._of_elements(batch).mean(1))
 
     def loss(self, batch: Tensor) -> dict[str, Tensor]:
         """softplus(-T(true)) + mean softplus(T(false)) + beta KL; T is the discriminator's output."""
-        hidden = self._hidden(batch)
-        mean, log_variance = self._global(_others(hidden))
-        others = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(-1).mean()
+        hidden = self._of_elements(batch)
+        mean, log_variance = self.read(self.of_field(_others(hidden)))
+        others = drawn(mean, log_variance)
         every = self.of_element(self.elements)
         false = others @ self.local(every).T + self.bias(every).T  # (b, n_elements, 119)
         return {
             "true": functional.softplus(-self._discriminate(hidden, others)).mean(),
             "false": (functional.softplus(false) @ self.share).mean(),
-            "kl": self.beta * divergence,
+            "kl": self.beta * divergence(mean, log_variance).sum(-1).mean(),
         }
 
     def score_samples(self, samples: TensorSamples) -> Any:
         """Mean of T over the elements of each sample (n,), without noise."""
 
         def score(batch: Tensor) -> Tensor:
-            hidden = self._hidden(batch)
-            return self._discriminate(hidden, self._global(_others(hidden))[0]).mean(1)
+            hidden = self._of_elements(batch)
+            return self._discriminate(hidden, self.mean(self.of_field(_others(hidden)))).mean(1)
 
         return self._over_views(samples, score)[:, 0]
 
-    def _hidden(self, batch: Tensor) -> Tensor:
+    def _of_elements(self, batch: Tensor) -> Tensor:
         """Hidden units of each element (b, n_elements, h) of presentations (b, width)."""
         return self.of_element(batch.unflatten(1, (self.n_elements, -1)))
-
-    def _global(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance (..., latent_dim) of the vector of pooled elements (..., h)."""
-        hidden = self.of_field(pooled)
-        # bounded, or one outlier in the first steps overflows the exponential
-        return self.mean(hidden), self.log_variance(hidden).clamp(-10, 10)
 
     def _discriminate(self, hidden: Tensor, others: Tensor) -> Tensor:
         """T (...) of elements, by hidden units (..., h), beside others (..., latent_dim)."""

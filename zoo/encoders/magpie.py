@@ -49,17 +49,17 @@ class Magpie(Encoder):
     baseline = True
 
     def fit(self, samples: CompositionSamples, validation: Any = None) -> Self:
-        found = statistics(samples.values.cpu().double().numpy())
-        spread = found.std(axis=0)
-        spread[spread < 1e-12 * np.abs(found).max(axis=0).clip(1e-300)] = np.inf
-        self.mean_, self.scale_ = found.mean(axis=0), spread
+        values = statistics(samples.values.cpu().double().numpy())
+        spread = values.std(axis=0)
+        spread[spread < 1e-12 * np.abs(values).max(axis=0).clip(1e-300)] = np.inf
+        self.mean_, self.scale_ = values.mean(axis=0), spread
         return self
 
     def transform(self, samples: CompositionSamples) -> np.ndarray:
         """The statistics themselves, standardised (n, 132)."""
         self.require_fitted()
-        found = statistics(samples.values.cpu().double().numpy())
-        return (found - self.mean_) / self.scale_
+        values = statistics(samples.values.cpu().double().numpy())
+        return (values - self.mean_) / self.scale_
 
     def score_samples(self, samples: CompositionSamples) -> np.ndarray:
         return -np.linalg.norm(self.transform(samples), axis=1)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from torch import Tensor, nn
 
-from framework.neural.encoder import NeuralEncoder
 from framework.neural.training import Settings
 from framework.registry.parameters import Choice, Float, Int
+from zoo.gaussian import GaussianEncoder, divergence, drawn
 from zoo.networks import dense
 
 
-class PhaseFieldVAE(NeuralEncoder):
+class PhaseFieldVAE(GaussianEncoder):
     """Published widths and training settings; score = negative Euclidean reconstruction error.
 
     Args:
@@ -55,27 +54,17 @@ class PhaseFieldVAE(NeuralEncoder):
             nn.Sigmoid() if output == "sigmoid" else nn.Identity(),
         )
 
-    def encode(self, batch: Tensor) -> Tensor:
-        return self.mean(self.encoder(batch))
-
-    def draw(self, batch: Tensor) -> Tensor:
-        mean, log_variance = self.posterior(batch)
-        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+    def hidden_units(self, batch: Tensor) -> Tensor:
+        return self.encoder(batch)
 
     def decode(self, latent: Tensor) -> Tensor:
         return self.decoder(latent)
 
     def loss(self, batch: Tensor) -> dict[str, Tensor]:
         mean, log_variance = self.posterior(batch)
-        latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
+        latent = drawn(mean, log_variance)
         # the published loss, mean squared error x width, is the sum over the inputs
         return {
             "reconstruction": ((self.decode(latent) - batch) ** 2).sum(1).mean(),
-            "kl": self.beta * divergence,
+            "kl": self.beta * divergence(mean, log_variance).sum(1).mean(),
         }
-
-    def posterior(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.encoder(batch)
-        # bounded, or one outlier in the first steps overflows the exponential
-        return self.mean(hidden), self.log_variance(hidden).clamp(-10, 10)

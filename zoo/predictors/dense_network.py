@@ -65,8 +65,8 @@ class DenseNetwork(Predictor):
 
     def predict(self, vectors: np.ndarray) -> np.ndarray:
         shown = torch.as_tensor(self._standardised(vectors), device=device())
-        found = outputs(self.network_, shown).cpu().numpy().astype(np.float64)
-        return found * self.spread_ + self.centre_
+        standardised = outputs(self.network_, shown).cpu().numpy().astype(np.float64)
+        return standardised * self.spread_ + self.centre_
 
     def _standardised(self, vectors: np.ndarray) -> np.ndarray:
         return ((vectors - self.mean_) / self.scale_).astype(np.float32)

@@ -17,7 +17,7 @@ class GradientBoostingClassifier(Classifier):
         trees: number of rounds.
         learning_rate: share of each tree that is added.
         leaves: of a tree, at most.
-        samples_a_leaf: at least; few, so that 50 labels can be parted at all.
+        samples_a_leaf: at least; few, so that 50 labels can be split at all.
     """
 
     def __init__(

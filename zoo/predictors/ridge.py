@@ -36,19 +36,43 @@ class Ridge(Predictor):
         self.low_, self.high_ = points.min(axis=0), points.max(axis=0)
         fold = self._fold(groups)
         error = np.zeros(len(self.ALPHAS))
-        for held in (fold == each for each in np.unique(fold)):
-            weights, constants = _path(points[~held], values[~held], self.ALPHAS)
-            inside = points[held].clip(points[~held].min(axis=0), points[~held].max(axis=0))
-            error += ((inside @ weights.T + constants - values[held, None]) ** 2).sum(axis=0)
+        for left_out in (fold == each for each in np.unique(fold)):
+            weights, constants = _path(points[~left_out], values[~left_out], self.ALPHAS)
+            inside = points[left_out].clip(
+                points[~left_out].min(axis=0), points[~left_out].max(axis=0)
+            )
+            error += ((inside @ weights.T + constants - values[left_out, None]) ** 2).sum(axis=0)
         # of equal errors the strongest penalty
         self.alpha_ = self.ALPHAS[::-1][np.argmin(error[::-1])]
         weights, constants = _path(points, values, np.array([self.alpha_]))
         self.weights_, self.constant_ = weights[0], constants[0]
+        self._learn_uncertainty(points, values)
         return self
 
     def predict(self, vectors: np.ndarray) -> np.ndarray:
         points = (np.asarray(vectors, np.float64) - self.mean_) / self.scale_
         return points.clip(self.low_, self.high_) @ self.weights_ + self.constant_
+
+    def uncertainty(self, vectors: np.ndarray) -> np.ndarray:
+        """The standard deviation of a new value: noise, and what is not known of mean and weights.
+
+        Source: Bishop, Pattern Recognition and Machine Learning (2006), eq. 3.59; the noise is that
+        of the residuals over the degrees of freedom that the penalty leaves. Without a penalty it
+        is the prediction interval of least squares.
+        """
+        points = (np.asarray(vectors, np.float64) - self.mean_) / self.scale_
+        points = points.clip(self.low_, self.high_) - self.centre_
+        along = points @ self.axes_.T
+        beyond = ((points**2).sum(axis=1) - (along**2).sum(axis=1)).clip(0) / self.alpha_
+        unknown = (along**2 / (self.singular_**2 + self.alpha_)).sum(axis=1) + beyond
+        return np.sqrt(self.noise_ * (1 + 1 / self.n_seen_ + unknown))
+
+    def _learn_uncertainty(self, points: np.ndarray, values: np.ndarray) -> None:
+        self.centre_, self.n_seen_ = points.mean(axis=0), len(points)
+        _, self.singular_, self.axes_ = np.linalg.svd(points - self.centre_, full_matrices=False)
+        fitted = 1 + (self.singular_**2 / (self.singular_**2 + self.alpha_)).sum()
+        residual = values - points @ self.weights_ - self.constant_
+        self.noise_ = (residual**2).sum() / max(len(points) - fitted, 1.0)
 
     def _fold(self, groups: np.ndarray) -> np.ndarray:
         """The fold (n,) of every sample: whole groups, drawn at random."""

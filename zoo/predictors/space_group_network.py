@@ -88,8 +88,8 @@ class SpaceGroupNetwork(Classifier):
 
     def predict_proba(self, vectors: np.ndarray) -> np.ndarray:
         shown = torch.as_tensor(np.asarray(vectors, np.float32), device=device())
-        found = outputs(self.network_, shown).double().softmax(dim=1)
-        return found.cpu().numpy()
+        probabilities = outputs(self.network_, shown).double().softmax(dim=1)
+        return probabilities.cpu().numpy()
 
     def _build(self, width: int, left: int) -> nn.Module:
         """The network for patterns of ``width`` points, of which ``left`` reach the dense layers."""

@@ -7,10 +7,7 @@ that no labelled material has are errors of every probe; the metric ``seen`` say
 from __future__ import annotations
 
 import itertools
-import json
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +16,6 @@ import xarray as xr
 from framework.base.errors import UserError, nearest
 from framework.contracts.predictor import Classifier
 from framework.contracts.split import Split
-from framework.contracts.task import Fit, Judged
 from framework.metrics.bootstrap import FloatArray, IntArray
 from framework.metrics.classification import (
     OF_MANY,
@@ -28,34 +24,14 @@ from framework.metrics.classification import (
     class_metrics,
     evaluate_classes,
 )
-from framework.metrics.evaluation import prefixed, together
-from zoo.probing import ALL, RANKING, Labels, Probing, evaluate_ranked, rankable, ranked
+from framework.metrics.evaluation import Evaluation, prefixed, together
+from zoo.class_levels import Level, coarser
+from zoo.labelled_items import ALL, Aggregate, Labels, Of
+from zoo.probing import RANKING, Labelled, Probing, evaluate_ranked, rankable, ranked
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class _Level:
-    """Classes, or coarser ones, of all items.
-
-    Attributes:
-        classes: their names (k,).
-        member: the one to which each class of the target belongs (n_classes,).
-        codes: the one of every item (n,), its position in ``classes``.
-    """
-
-    name: str
-    classes: list[str]
-    member: IntArray
-    codes: IntArray
-
-    def answers(self, probabilities: FloatArray, labelled: np.ndarray) -> Answers:
-        """Of all items, from the probabilities of the target's classes (n, n_classes), learned
-        from the items ``labelled`` (m,)."""
-        summed = probabilities @ (self.member[:, None] == np.arange(len(self.classes)))
-        return Answers(summed, self.codes, np.isin(self.codes, self.codes[labelled]))
 
 
 class Classification(Probing):
@@ -64,7 +40,7 @@ class Classification(Probing):
     Args:
         target: a variable of whole numbers, each of them a class; or any property, of which
             ``above`` or ``at_most`` makes two classes.
-        labels, probe, sample: see `Probing`.
+        labels, probe, sample, of, aggregate: see `Probing`.
         above: the positive class is what lies above this value.
         at_most: the positive class is what does not lie above this value.
         coarser: classes of classes that the data set states of the target (``crystal_system``
@@ -83,15 +59,17 @@ class Classification(Probing):
         at_most: float | None = None,
         coarser: str | None = None,
         sample: int | None = None,
+        of: Of = "material",
+        aggregate: Aggregate = "largest",
     ) -> None:
         self.target, self.above, self.at_most, self.coarser = target, above, at_most, coarser
         given = [key for key in ("above", "at_most", "coarser") if getattr(self, key) is not None]
         if len(given) > 1:
             raise UserError(
-                f"task: {' and '.join(given)} stand together; a target is cut in two by one of "
+                f"task: {' and '.join(given)} cannot be combined; a target is cut in two by one of "
                 "'above' and 'at_most', or has 'coarser' classes"
             )
-        super().__init__(labels, probe, sample)
+        super().__init__(labels, probe, sample, of, aggregate)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -103,25 +81,33 @@ class Classification(Probing):
         parts = itertools.product(names, self.labels, self._measures)
         return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
 
+    @property
+    def default_metrics(self) -> tuple[str, ...]:
+        names = filter(None, (self.target, self.coarser))
+        measures = ("auroc", "average_precision") if self._of_two else ()
+        parts = itertools.product(names, (*measures, "accuracy", "balanced_accuracy"))
+        return tuple(f"{name}/{self.labels[-1]}/{metric}" for name, metric in parts)
+
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
-        """The materials that have a class, by element set, formula and value.
+        """The items that have a class, by element set, formula and value.
 
         Raises:
-            UserError: the target is unknown, is text, is no whole number, or has one class alone;
+            UserError: the target is unknown, is text, is not a whole number, or has one class alone;
                 the data set states no such coarser classes; or too few materials have a class.
         """
+        dataset = self.per_item(dataset)
         index = self.drawn(dataset, self.known(dataset))
         items = self.chosen(dataset, index)
         level = self._levels(items)[0]
         counts = np.bincount(level.codes)
         if counts.max() == len(index):
             raise UserError(
-                f"task.target: all {len(index):,} materials are of the class "
-                f"'{level.classes[counts.argmax()]}': there is nothing to tell apart; take another "
+                f"task.target: all {len(index):,} {self.noun} are of the class "
+                f"'{level.classes[counts.argmax()]}': there is nothing to distinguish; take another "
                 "target, or cut it elsewhere"
             )
         rare = (counts == 1).sum()
-        alone = f", {rare} of them of one material alone" if rare else ""
+        alone = f", {rare} of them of one {self.noun[:-1]} alone" if rare else ""
         items.attrs["summary"] += f": {self.target} in {len(counts)} classes{alone}"
         return items
 
@@ -131,8 +117,11 @@ class Classification(Probing):
         numbers = [str(name) for name, v in along.items() if v.dtype.kind in "fiu"]
         if self.target not in numbers:
             title = dataset.attrs["title"]
-            held = self.target in along
-            wrong = f"of {title} holds text" if held else f"is no variable of {title}"
+            wrong = (
+                f"of {title} holds text"
+                if self.target in along
+                else f"is not a variable of {title}"
+            )
             raise UserError(
                 f"task.target: '{self.target}' {wrong}; a class is a whole number, or a side of "
                 f"one; {nearest(self.target, numbers)}"
@@ -155,67 +144,79 @@ class Classification(Probing):
         """
         codes = self._levels(items)[0].codes
         self.require_labels(self.target, codes, split)
-        if self._of_two and not rankable(held := codes[split.holdout] == 1):
+        if self._of_two and not rankable(positive := codes[split.holdout] == 1):
             raise UserError(
-                f"task.{'above' if self.above is not None else 'at_most'}: {held.sum()} of the "
-                f"{len(held)} held-out materials of split '{split.label}' are of the positive "
+                f"task.{'above' if self.above is not None else 'at_most'}: {positive.sum()} of the "
+                f"{len(positive)} held-out {self.noun} of split '{split.label}' are of the positive "
                 "class, and a ranking needs both; hold out more, or take another value"
             )
 
-    def judge(self, done: Fit, resamples: int) -> Judged:
-        split, levels = done.split, self._levels(done.items)
-        started = time.perf_counter()
-        latents = done.encoder.transform(done.samples)
-        probabilities = self.answers(done, latents, levels[0].codes)
-        seconds = time.perf_counter() - started
-        found = []
-        for prefix, answers in self._answers(done, probabilities):
-            held = answers.take(split.holdout)
+    def truth(self, items: xr.Dataset) -> IntArray:
+        return self._levels(items)[0].codes[None]
+
+    def width(self, items: xr.Dataset) -> int:
+        return len(self._levels(items)[0].classes)
+
+    def said(self, learner: Any, labelled: Labelled, asked: Any, width: int) -> FloatArray:
+        """The probability of every class (m, width); that of an unseen one is 0.
+
+        Where the labelled items have one class, or one latent vector, their classes' shares (width,).
+        """
+        classes, inputs = labelled.labels, labelled.inputs
+        alike = isinstance(inputs, np.ndarray) and not np.ptp(inputs, axis=0).any()
+        if alike or np.ptp(classes) == 0:
+            return np.bincount(classes, minlength=width) / len(classes)
+        learner.fit(inputs, classes, labelled.groups)
+        probabilities = learner.predict_proba(asked)
+        out = np.zeros((len(probabilities), width))
+        out[:, learner.classes_] = probabilities
+        return out
+
+    def scores(self, items: xr.Dataset, answers: FloatArray) -> FloatArray:
+        """At the most labels: of the positive class, or of the most probable one."""
+        best = answers[0, -1]
+        return best[:, 1] if self._of_two else best.max(axis=1)
+
+    def evaluation(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray, resamples: int
+    ) -> Evaluation:
+        parts = []
+        for prefix, of_all in self._answers(items, split, seed, answers):
+            held = of_all.take(split.holdout)
             evaluation = evaluate_classes(held, self._classification, resamples)
             if self._of_two:
                 order = evaluate_ranked(held.probabilities[:, 1], held.true == 1, resamples)
                 evaluation = together([evaluation, order])
-            found.append(prefixed(prefix, evaluation))
-        # `held` is now of the coarsest classes, at the most labels
-        best, level = probabilities[-1], levels[-1]
+            parts.append(prefixed(prefix, evaluation))
+        return together(parts)
+
+    def variables(self, items: xr.Dataset, split: Split, answers: FloatArray) -> dict[str, Any]:
+        levels = self._levels(items)
+        coarsest, level = levels[-1].answers(answers[0, -1], split.train), levels[-1]
         positive = {"positive": level.classes[1]} if self._of_two else {}
-        variables = {
+        confusion = coarsest.take(split.holdout).counts
+        return {
             "class": levels[0].classes,
             "truth": ("candidate", levels[0].codes, positive),
-            "predicted": (("labels", "candidate"), probabilities.argmax(axis=2)),
+            "predicted": (("labels", "candidate"), answers[0].argmax(axis=2)),
             "labels": [str(n) for n in self.labels],
-            "confusion": (("true_class", "predicted_class"), held.counts, {"of": level.name}),
+            "confusion": (("true_class", "predicted_class"), confusion, {"of": level.name}),
             "true_class": level.classes,
             "predicted_class": level.classes,
         }
-        scores = best[:, 1] if self._of_two else best.max(axis=1)
-        validation = self._validation(done, probabilities)
-        return Judged(scores, together(found), validation, seconds, variables)
 
-    def measured(self, done: Fit, latents: np.ndarray) -> dict[str, float]:
-        codes = self._levels(done.items)[0].codes
-        return self._validation(done, self.answers(done, latents, codes, done.split.validation))
-
-    def answer(
-        self,
-        done: Fit,
-        latents: np.ndarray,
-        values: np.ndarray,
-        own: np.ndarray,
-        asked: np.ndarray,
-    ) -> FloatArray:
-        """The probability of every class (m, n_classes); that of an unseen one is 0.
-
-        Where the labelled materials have one class, or one latent vector, their classes' shares.
-        """
-        classes, vectors = values[own], latents[own]
-        out = np.zeros((len(asked), values.max() + 1))
-        if np.ptp(classes) == 0 or not np.ptp(vectors, axis=0).any():
-            out[:] = np.bincount(classes, minlength=out.shape[1]) / len(own)
-        elif len(asked):
-            groups = done.items["element_set"].values[own]
-            probe = self.new_probe(done.encoder.seed).fit(vectors, classes, groups)
-            out[:, probe.classes_] = probe.predict_proba(latents[asked])
+    def validation(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray
+    ) -> dict[str, float]:
+        out: dict[str, float] = {}
+        for prefix, of_all in self._answers(items, split, seed, answers):
+            watched = of_all.take(split.validation)
+            measured = dict.fromkeys(self._measures, float("nan"))
+            if len(watched.true):
+                measured |= class_metrics(watched, self._classification)
+            if self._of_two and rankable(watched.true == 1):
+                measured |= ranked(watched.probabilities[:, 1], watched.true == 1)
+            out |= {prefix + metric: value for metric, value in measured.items()}
         return out
 
     def figures(self, cell: xr.Dataset) -> dict[str, Figure]:
@@ -245,29 +246,17 @@ class Classification(Probing):
     def _measures(self) -> tuple[str, ...]:
         return (*OF_TWO, *RANKING) if self._of_two else OF_MANY
 
-    def _answers(self, done: Fit, probabilities: FloatArray) -> Iterator[tuple[str, Answers]]:
+    def _answers(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray
+    ) -> Iterator[tuple[str, Answers]]:
         """What is said of all items, by the prefix of its metrics: of the target, then of its
-        coarser classes, by number of labels, from probabilities (labels, n, n_classes)."""
-        levels = self._levels(done.items)
+        coarser classes, by number of labels."""
+        levels = self._levels(items)
         for level, (i, n) in itertools.product(levels, enumerate(self.labels)):
-            labelled = self.labelled(levels[0].codes, done.split, done.encoder.seed, n)
-            yield f"{level.name}/{n}/", level.answers(probabilities[i], labelled)
+            labelled = self.labelled(levels[0].codes, split, seed, n)
+            yield f"{level.name}/{n}/", level.answers(answers[0, i], labelled)
 
-    def _validation(self, done: Fit, probabilities: FloatArray) -> dict[str, float]:
-        """The values alone, of probabilities (labels, n, n_classes); NaN where the part holds
-        nothing, or nothing that could be ranked."""
-        out: dict[str, float] = {}
-        for prefix, answers in self._answers(done, probabilities):
-            own = answers.take(done.split.validation)
-            found = dict.fromkeys(self._measures, float("nan"))
-            if len(own.true):
-                found |= class_metrics(own, self._classification)
-            if self._of_two and rankable(own.true == 1):
-                found |= ranked(own.probabilities[:, 1], own.true == 1)
-            out |= {prefix + metric: value for metric, value in found.items()}
-        return out
-
-    def _levels(self, items: xr.Dataset) -> list[_Level]:
+    def _levels(self, items: xr.Dataset) -> list[Level]:
         """The classes of the items, and the coarser ones where they are asked for."""
         values = items[self.target].values
         if self._of_two:
@@ -275,30 +264,11 @@ class Classification(Probing):
             below, beyond = (f"{self.target.replace('_', ' ')} {sign} {cut:g}" for sign in "≤>")
             names = [below, beyond] if self.above is not None else [beyond, below]
             positive = (values > cut) == (self.above is not None)
-            return [_Level(self.target, names, np.arange(2), positive.astype(np.int64))]
+            return [Level(self.target, names, np.arange(2), positive.astype(np.int64))]
         classes, codes = np.unique(values, return_inverse=True)
         names = [str(int(value)) for value in classes]
-        levels = [_Level(self.target, names, np.arange(len(classes)), codes)]
+        levels = [Level(self.target, names, np.arange(len(classes)), codes)]
         if self.coarser is not None:
-            coarse, member = self._coarser(items, classes)
-            levels.append(_Level(self.coarser, coarse, member, member[codes]))
+            coarse, member = coarser(items, self.target, self.coarser, classes)
+            levels.append(Level(self.coarser, coarse, member, member[codes]))
         return levels
-
-    def _coarser(self, items: xr.Dataset, classes: np.ndarray) -> tuple[list[str], IntArray]:
-        """The names (k,) of the coarser classes, and that of each class (n_classes,).
-
-        Raises:
-            UserError: the data set states none of this name, or leaves a class out.
-        """
-        stated = json.loads(items[self.target].attrs.get("coarser", "{}"))
-        if self.coarser not in stated:
-            hint = nearest(str(self.coarser), stated) if stated else "leave it out"
-            raise UserError(
-                f"task.coarser: the data set states no '{self.coarser}' of {self.target}; {hint}"
-            )
-        ranges = np.array(list(stated[self.coarser].values()))
-        inside = (classes[:, None] >= ranges[:, 0]) & (classes[:, None] <= ranges[:, 1])
-        if not inside.any(axis=1).all():
-            lost = classes[~inside.any(axis=1)][0]
-            raise UserError(f"task.coarser: {self.target} {lost:g} lies in no {self.coarser}")
-        return list(stated[self.coarser]), inside.argmax(axis=1)

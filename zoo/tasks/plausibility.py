@@ -12,9 +12,11 @@ import xarray as xr
 
 from framework.base.errors import UserError
 from framework.config.schema import component_from
+from framework.contracts.context import Context, context_of
 from framework.contracts.dataset import UnusableRow, content_digest
+from framework.contracts.representation import Samples
 from framework.contracts.split import Split
-from framework.contracts.task import Fit, Judged
+from framework.contracts.task import Fit, Judged, Task
 from framework.metrics.evaluation import Evaluation
 from framework.metrics.ranking import METRICS, evaluate, ranking_metrics
 from framework.registry.parameters import Float, checked
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Plausibility:
+class Plausibility(Task):
     """One-class ranking: held-out reported fields (hits) among all unexplored ones.
 
     Unexplored fields are unlabelled, not negative: some are stable and merely not made yet.
@@ -38,6 +40,12 @@ class Plausibility:
 
     name = "plausibility"
     metrics = tuple(METRICS)
+    default_metrics = (
+        "auroc",
+        "recall_at_1pct",
+        "enrichment_factor_at_1pct",
+        "average_precision",
+    )
 
     def __init__(
         self,
@@ -99,8 +107,12 @@ class Plausibility:
             if str(text) not in fitting
         ]
 
-    def require(self, items: xr.Dataset, split: Split) -> None:
-        """Every split that has a hold-out can be judged."""
+    def context(
+        self, dataset: xr.Dataset, items: xr.Dataset, split: Split, samples: Samples
+    ) -> Context:
+        sets = dataset["element_set"].values.astype(str)
+        names = np.unique(sets)
+        return context_of(items, split, samples, names, _first_entry(dataset, sets, names))
 
     def judge(self, done: Fit, resamples: int) -> Judged:
         started = time.perf_counter()
@@ -154,6 +166,6 @@ def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np
         position = {name: i for i, name in enumerate(names)}
         where = np.array([position.get(text, -1) for text in sets])
         entries = dataset[variable].values.astype(float)
-        found = (where >= 0) & np.isfinite(entries)
-        np.minimum.at(first, where[found], entries[found])
+        known = (where >= 0) & np.isfinite(entries)
+        np.minimum.at(first, where[known], entries[known])
     return np.where(np.isfinite(first), first, np.nan)

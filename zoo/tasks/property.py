@@ -1,39 +1,26 @@
 """Property: how well a probe predicts properties of unseen materials from frozen latent vectors.
 
 This is how encoders of composition, diffraction and anything else meet in one table. An encoder that
-learns from labels itself (`framework.contracts.learner.EndToEnd`) takes the probe's place, with the same
-labels.
+learns from labels itself takes the probe's place, with the same labels.
 """
 
 from __future__ import annotations
 
 import itertools
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import xarray as xr
 
 from framework.base.errors import UserError, nearest
-from framework.contracts.learner import EndToEnd
 from framework.contracts.predictor import Predictor
 from framework.contracts.split import Split
-from framework.contracts.task import Fit, Judged
 from framework.metrics.bootstrap import FloatArray
 from framework.metrics.evaluation import Evaluation, prefixed, together
 from framework.metrics.regression import REGRESSION, evaluate_regression, regression_metrics
 from framework.registry.parameters import Float
-from zoo.probing import (
-    ALL,
-    RANKING,
-    Labels,
-    Probing,
-    evaluate_ranked,
-    having,
-    rankable,
-    ranked,
-    require_once,
-)
+from zoo.labelled_items import ALL, Aggregate, Labels, Of, having, require_once
+from zoo.probing import RANKING, Labelled, Probing, evaluate_ranked, rankable, ranked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +38,10 @@ class Property(Probing):
     Args:
         properties: variables of the data set; a material without any of them is left out, and
             counted. One that lacks some of them counts for the others.
-        labels, probe, sample: see `Probing`.
+        labels, probe, sample, of, aggregate: see `Probing`.
         hits: share of the materials that counts as hits.
         above: values by property; all materials above one are hits, instead of a share of them
-            (``band_gap: 0`` asks for what is no metal).
+            (``band_gap: 0`` asks for what is not a metal).
         lowest: properties of which the lowest values are hits, rather than the highest.
     """
 
@@ -70,10 +57,12 @@ class Property(Probing):
         lowest: tuple[str, ...] = (),
         above: dict[str, float] | None = None,
         sample: int | None = None,
+        of: Of = "material",
+        aggregate: Aggregate = "largest",
     ) -> None:
         self.properties, self.hits, self.lowest, self.above = properties, hits, lowest, above
         _check(properties, (*lowest, *(above or {})))
-        super().__init__(labels, probe, sample)
+        super().__init__(labels, probe, sample, of, aggregate)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -84,25 +73,32 @@ class Property(Probing):
         parts = itertools.product(self.properties, self.labels, MEASURED)
         return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
 
+    @property
+    def default_metrics(self) -> tuple[str, ...]:
+        measures = ("mae", "r2", "spearman")
+        parts = itertools.product(self.properties, measures)
+        return tuple(f"{name}/{self.labels[-1]}/{metric}" for name, metric in parts)
+
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
-        """The materials that have a property or more, by element set, formula and values.
+        """The items that have a property or more, by element set, formula and values.
 
         Raises:
             UserError: a property is unknown, is text, or has one value alone; or too few
                 materials have it.
         """
+        dataset = self.per_item(dataset)
         known = self.known(dataset)
         index = self.drawn(dataset, known)
-        for name, own in zip(self.properties, known[:, index], strict=True):
-            if np.ptp(values := dataset[name].values[index[own]]) == 0:
+        for name, has in zip(self.properties, known[:, index], strict=True):
+            if np.ptp(values := dataset[name].values[index[has]]) == 0:
                 raise UserError(
-                    f"task.properties: '{name}' is {values[0]:g} for all {len(values)} materials: "
+                    f"task.properties: '{name}' is {values[0]:g} for all {len(values)} {self.noun}: "
                     "there is nothing to predict; take another property"
                 )
         items = self.chosen(dataset, index)
         counts = ", ".join(
-            f"{name} of {own.sum():,}"
-            for name, own in zip(self.properties, known[:, index], strict=True)
+            f"{name} of {has.sum():,}"
+            for name, has in zip(self.properties, known[:, index], strict=True)
         )
         items.attrs["summary"] += f": {counts}"
         return items
@@ -113,56 +109,79 @@ class Property(Probing):
         Raises:
             UserError: says which.
         """
-        for name, values in zip(self.properties, self._truth(items), strict=True):
+        for name, values in zip(self.properties, self.truth(items), strict=True):
             self.require_labels(name, values, split)
             hits = self._hits(name, values[having(values, split.holdout)])
             if not rankable(hits):
                 raise UserError(
-                    f"task.hits: {hits.sum()} of the {len(hits)} held-out materials of split "
+                    f"task.hits: {hits.sum()} of the {len(hits)} held-out {self.noun} of split "
                     f"'{split.label}' are hits by {name}, and a ranking needs others too; "
                     "hold out more, or change hits"
                 )
 
-    def judge(self, done: Fit, resamples: int) -> Judged:
-        split, truth = done.split, self._truth(done.items)
-        started = time.perf_counter()
-        predicted = self._predicted(done, done.encoder.transform(done.samples))
-        seconds = time.perf_counter() - started
-        found = [
+    def truth(self, items: xr.Dataset) -> FloatArray:
+        return np.array([items[name].values for name in self.properties], np.float64)
+
+    def width(self, items: xr.Dataset) -> int:
+        return 2
+
+    def said(self, learner: Any, labelled: Labelled, asked: Any, width: int) -> FloatArray:
+        """Values and their standard deviations (m, 2), NaN where it states none."""
+        learner.fit(labelled.inputs, labelled.labels, labelled.groups)
+        values = learner.predict(asked)
+        deviation = learner.uncertainty(asked)
+        return np.column_stack(
+            [values, np.full(len(values), np.nan) if deviation is None else deviation]
+        )
+
+    def scores(self, items: xr.Dataset, answers: FloatArray) -> FloatArray:
+        """Of the first property, at the most labels."""
+        return answers[0, -1, :, 0] * self._sign(self.properties[0])
+
+    def evaluation(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray, resamples: int
+    ) -> Evaluation:
+        truth = self.truth(items)
+        parts = [
             prefixed(
                 f"{name}/{n}/",
-                self._evaluation(name, predicted[i, j], truth[i], split.holdout, resamples),
+                self._evaluation(name, answers[i, j, :, 0], truth[i], split.holdout, resamples),
             )
             for i, name in enumerate(self.properties)
             for j, n in enumerate(self.labels)
         ]
-        best = predicted[0, -1] * self._sign(self.properties[0])
+        return together(parts)
+
+    def variables(self, items: xr.Dataset, split: Split, answers: FloatArray) -> dict[str, Any]:
         dims = ("property", "labels", "candidate")
-        variables = {
-            "prediction": (dims, predicted.astype(np.float32)),
-            "truth": (("property", "candidate"), truth.astype(np.float32)),
+        predicted, deviation = np.moveaxis(answers, 3, 0).astype(np.float32)
+        stated = {"uncertainty": (dims, deviation)} if np.isfinite(deviation).any() else {}
+        return {
+            "prediction": (dims, predicted),
+            **stated,
+            "truth": (("property", "candidate"), self.truth(items).astype(np.float32)),
             "property": list(self.properties),
-            "units": ("property", [done.items[n].attrs.get("units", "") for n in self.properties]),
+            "units": ("property", [items[n].attrs.get("units", "") for n in self.properties]),
             "labels": [str(n) for n in self.labels],
         }
-        validation = self._validation(predicted, truth, split)
-        return Judged(best, together(found), validation, seconds, variables)
 
-    def measured(self, done: Fit, latents: np.ndarray) -> dict[str, float]:
-        predicted = self._predicted(done, latents, done.split.validation)
-        return self._validation(predicted, self._truth(done.items), done.split)
-
-    def answer(
-        self,
-        done: Fit,
-        latents: np.ndarray,
-        values: np.ndarray,
-        own: np.ndarray,
-        asked: np.ndarray,
-    ) -> FloatArray:
-        groups = done.items["element_set"].values[own]
-        probe = self.new_probe(done.encoder.seed).fit(latents[own], values[own], groups)
-        return probe.predict(latents[asked]) if len(asked) else np.empty(0)
+    def validation(
+        self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray
+    ) -> dict[str, float]:
+        truth, predicted = self.truth(items), answers[..., 0]
+        out: dict[str, float] = {}
+        for i, name in enumerate(self.properties):
+            index = having(truth[i], split.validation)
+            true = truth[i, index]
+            hits = self._hits(name, true)
+            for j, n in enumerate(self.labels):
+                measured = dict.fromkeys(MEASURED, float("nan"))
+                if rankable(hits):
+                    values = predicted[i, j, index]
+                    measured = regression_metrics(values, true)
+                    measured |= ranked(values * self._sign(name), hits)
+                out |= {f"{name}/{n}/{metric}": value for metric, value in measured.items()}
+        return out
 
     def figures(self, cell: xr.Dataset) -> dict[str, Figure]:
         from framework.figures.regression import parity
@@ -173,35 +192,6 @@ class Property(Probing):
         from framework.figures.regression import learning_curves
 
         return {"learning_curves": learning_curves(cube, table)}
-
-    def _predicted(
-        self, done: Fit, latents: np.ndarray, wanted: np.ndarray | None = None
-    ) -> FloatArray:
-        """(property, labels, n) from latent vectors (n, d); NaN beyond ``wanted``, if given."""
-        truth = self._truth(done.items)
-        if isinstance(done.encoder, EndToEnd):
-            index = np.arange(len(latents)) if wanted is None else wanted
-            return self._end_to_end(done, done.encoder, index)
-        return np.array([self.answers(done, latents, values, wanted) for values in truth])
-
-    def _end_to_end(self, done: Fit, encoder: EndToEnd, index: np.ndarray) -> FloatArray:
-        """(property, labels, n) by an encoder that learns from the labels itself; NaN beyond the
-        ``index``. Of the other properties it is given what the training part has."""
-        truth, train = self._truth(done.items), done.split.train
-        out = np.full((len(self.properties), len(self.labels), truth.shape[1]), np.nan)
-        for i, values in enumerate(truth):
-            others = np.delete(truth, i, axis=0)[:, train].T
-            learn = encoder.learner(done.samples.take(train), others)
-            for j, n in enumerate(self.labels):
-                own = self.labelled(values, done.split, encoder.seed, n)
-                if len(index):
-                    asked = done.samples.take(index)
-                    out[i, j, index] = learn(done.samples.take(own), values[own], asked)
-        return out
-
-    def _truth(self, items: xr.Dataset) -> FloatArray:
-        """(property, n)"""
-        return np.array([items[name].values for name in self.properties], np.float64)
 
     def _sign(self, name: str) -> int:
         return -1 if name in self.lowest else 1
@@ -223,24 +213,6 @@ class Property(Probing):
         order = evaluate_ranked(predicted * self._sign(name), hits, resamples)
         return together([evaluate_regression(predicted, true, hits, resamples), order])
 
-    def _validation(
-        self, predicted: FloatArray, truth: FloatArray, split: Split
-    ) -> dict[str, float]:
-        """The values alone, of predictions (property, labels, n); NaN where the part holds nothing
-        that could be ranked."""
-        out: dict[str, float] = {}
-        for i, name in enumerate(self.properties):
-            index = having(truth[i], split.validation)
-            true = truth[i, index]
-            hits = self._hits(name, true)
-            for j, n in enumerate(self.labels):
-                found = dict.fromkeys(MEASURED, float("nan"))
-                if rankable(hits):
-                    own = predicted[i, j, index]
-                    found = regression_metrics(own, true) | ranked(own * self._sign(name), hits)
-                out |= {f"{name}/{n}/{metric}": value for metric, value in found.items()}
-        return out
-
     def known(self, dataset: xr.Dataset) -> np.ndarray:
         """Which materials have a finite value of each property (property, n)."""
         known = dataset.attrs["properties"].split()
@@ -252,7 +224,7 @@ class Property(Probing):
                 )
             if name not in known:
                 raise UserError(
-                    f"task.properties: '{name}' is no property of {dataset.attrs['title']}; "
+                    f"task.properties: '{name}' is not a property of {dataset.attrs['title']}; "
                     f"{nearest(name, known)}"
                 )
         return np.isfinite([dataset[name].values for name in self.properties])
@@ -269,4 +241,4 @@ def _check(properties: tuple[str, ...], named: tuple[str, ...]) -> None:
         if name not in properties:
             raise UserError(f"task: '{name}' is not in properties; {nearest(name, properties)}")
         if named.count(name) > 1:
-            raise UserError(f"task: '{name}' cannot stand in lowest and in above; choose one")
+            raise UserError(f"task: '{name}' cannot be in lowest and in above; choose one")

@@ -40,7 +40,7 @@ def experiment(encoders=("element_frequency", "input_norm", "random_score"), **c
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
-    return benchmark(experiment(), runs, track=False, progress=False), runs
+    return benchmark(experiment(), runs, progress=False), runs
 
 
 def test_the_cube_holds_every_cell_under_its_labels(done):
@@ -69,7 +69,7 @@ def test_the_metrics_of_a_cell_follow_from_its_scores(done):
 def test_a_finished_benchmark_computes_nothing_again(done):
     outcome, runs = done
     stamp = (outcome.folder / "results.nc").stat().st_mtime_ns
-    again = benchmark(experiment(), runs, track=False, progress=False)
+    again = benchmark(experiment(), runs, progress=False)
     assert again.computed == []
     assert (outcome.folder / "results.nc").stat().st_mtime_ns == stamp
     xr.testing.assert_identical(again.results, outcome.results)
@@ -80,7 +80,7 @@ def test_a_changed_setting_computes_only_what_it_touches(done):
     changed = experiment(
         ["element_frequency", {"name": "element_frequency", "label": "smooth", "smoothing": 9.0}]
     )
-    assert len(benchmark(changed, runs, track=False, progress=False).computed) == 4
+    assert len(benchmark(changed, runs, progress=False).computed) == 4
 
 
 def test_a_failing_cell_is_named_with_its_cause_and_the_others_go_on(tmp_path):
@@ -88,7 +88,6 @@ def test_a_failing_cell_is_named_with_its_cause_and_the_others_go_on(tmp_path):
     outcome = benchmark(
         experiment([diverging, "input_norm"], splits=["random"], seeds=[0]),
         tmp_path,
-        track=False,
         progress=False,
     )
     assert len(outcome.computed) == 1
@@ -111,10 +110,10 @@ def test_a_killed_benchmark_goes_on_where_it_was(desk):
     process.wait()
     kept = {folder.name for folder in Path("runs").glob("cells/[!.]*")}
     wanted = experiment_from(content, where="test")
-    outcome = benchmark(wanted, Path("runs"), track=False, progress=False)
+    outcome = benchmark(wanted, Path("runs"), progress=False)
     assert kept.isdisjoint(outcome.computed)
     assert len(kept) + len(outcome.computed) == 6
-    whole = benchmark(wanted, Path("whole"), track=False, progress=False)
+    whole = benchmark(wanted, Path("whole"), progress=False)
     timed = ["seconds_fit", "seconds_score"]
     xr.testing.assert_equal(outcome.results.drop_vars(timed), whole.results.drop_vars(timed))
 

@@ -40,7 +40,7 @@ def experiment(figures, **more):
 def test_a_figure_is_read_off_the_results_with_its_interval(tmp_path):
     ours = {"encoder": "element_frequency", "split": "random", "metric": "auroc"}
     figure = {"figure": "AUROC", "value": 0.9, "ours": ours}
-    outcome = benchmark(experiment([figure]), tmp_path, track=False, progress=False)
+    outcome = benchmark(experiment([figure]), tmp_path, progress=False)
     row = pd.read_csv(outcome.folder / published.FILE).iloc[0]
     cube = outcome.results.sel(encoder="element_frequency", metric="auroc")
     assert row["ours"] == pytest.approx(float(cube["value"].mean()))

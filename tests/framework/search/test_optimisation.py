@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import phasezoo as phasezoo_face
 from framework.base.errors import UserError
 from framework.config.optimisation import Optimisation, read_optimisation
 from framework.config.schema import validated
@@ -95,7 +96,7 @@ def read(content: dict, name: str = "e") -> Optimisation:
 def searched(content: dict, **options):
     """An experiment without its figures, which take most of the time."""
     with patch("framework.search.optimisation.save_figures"):
-        return optimise(read(content), Path("runs"), track=False, progress=False, **options)
+        return optimise(read(content), Path("runs"), progress=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("done")
     with pytest.MonkeyPatch.context() as moved:
         moved.chdir(folder)
-        return optimise(read(field()), Path("runs"), track=False, progress=False), folder
+        return optimise(read(field()), Path("runs"), progress=False), folder
 
 
 class TestPool:
@@ -403,7 +404,8 @@ class TestTracking:
         content = field(seeds=[0, 1], trials=3)
 
         def again(trials):
-            done = optimise(read({**content, "trials": trials}), Path("runs"), progress=False)
+            wanted = read({**content, "trials": trials})
+            done = phasezoo_face.optimise(wanted, "runs", progress=False)
             client = MlflowClient(f"sqlite:///{Path('runs').resolve()}/mlflow.db")
             (where,) = [e for e in client.search_experiments() if e.name == "optimisation"]
             return done, client, client.search_runs([where.experiment_id])

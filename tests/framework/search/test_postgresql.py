@@ -24,7 +24,7 @@ from framework.search import tuning
 from framework.search.sampling import given_up
 from framework.search.study import ended, open_study, work
 from framework.search.workers import work_through
-from framework.tracking import mlflow as tracking
+from framework.tracking.tracker import MlflowTracker
 from tests.conftest import PHASEZOO, REPORTED, Said, phasezoo, tiny, write_yaml
 from tests.framework.search.killed import STARTER, DiesOnce, height, planned, sequence
 from tests.postgresql import Server, missing, postgresql
@@ -47,7 +47,7 @@ def store(server: Server) -> str:
     url = server.create("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", url)
-        tracking.require_store(Path())
+        MlflowTracker(Path()).require()
     return url
 
 

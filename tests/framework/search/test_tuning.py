@@ -61,7 +61,7 @@ def whole(tmp_path_factory):
             "pca", seeds=[0, 1], space={"latent_dim": {"high": 20}}, objectives=["auroc", "bedroc_20"],
             trials=6,
         )  # fmt: skip
-        tuned = tuning.tune(wanted, folder / "runs", track=False, progress=False)
+        tuned = tuning.tune(wanted, folder / "runs", progress=False)
     return tuned, folder
 
 
@@ -96,13 +96,13 @@ class TestValidationOnly:
         wanted = experiment("recorder")
         searched(wanted)
         before = len(recorder.noted)
-        tuned = tuning.tune(wanted, Path("runs"), track=False, progress=False)
+        tuned = tuning.tune(wanted, Path("runs"), progress=False)
         scored = [sets for what, sets in recorder.noted[before:] if what == "score"]
         n_items = len(FIELDS)
         assert [len(sets) for sets in scored if len(sets) == n_items] == [n_items] * 2  # two runs
         assert len(tuned.outcome.computed) == 3
         n_before = len(recorder.noted)
-        tuning.tune(wanted, Path("runs"), track=False, progress=False)
+        tuning.tune(wanted, Path("runs"), progress=False)
         assert len(recorder.noted) == n_before
 
     def test_what_was_chosen_has_the_best_validation_score_not_the_best_hold_out_score(self, whole):
@@ -174,7 +174,7 @@ class TestTheFinalBenchmark:
             patch.chdir(tmp_path / "again")
             search = tuned.search
             wanted = search.experiment
-            again = tuning.tune(wanted, Path("runs"), track=False, progress=False)
+            again = tuning.tune(wanted, Path("runs"), progress=False)
         assert again.outcome.computed == []
         assert again.chosen.params == tuned.chosen.params
         journal = "runs/t/tuning/pca/study.journal"
@@ -363,8 +363,6 @@ class TestTheCommand:
         "space", [{"latent_dim": {"low": 3, "high": 3}}, {"latent_dim": {"choices": [2]}}]
     )
     def test_a_space_of_one_point_is_searched(self, desk, space):
-        tuned = tuning.tune(
-            experiment("pca", space=space, trials=5), Path("runs"), track=False, progress=False
-        )
+        tuned = tuning.tune(experiment("pca", space=space, trials=5), Path("runs"), progress=False)
         assert len({json.dumps(t.params) for _, t in ended(open_study(tuned.search.study))}) == 1
         assert (tuned.search.folder / "figures" / "history.png").exists()

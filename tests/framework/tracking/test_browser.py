@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from framework.benchmark.benchmark import benchmark
+from framework.commands.benchmark import benchmark
+from framework.commands.tune import tune
 from framework.config.experiment import experiment_from
-from framework.search.tuning import tune
 from tests.browser import (
     AVAILABLE,
     ask,
@@ -44,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     seen = tiny(
         name="seen_in_a_browser", dataset=data, encoders=["element_frequency", "input_norm"]
     )
-    benchmark(experiment_from(seen, where="test"), folder / "runs", track=True, progress=False)
+    benchmark(experiment_from(seen, where="test"), folder / "runs", progress=False)
     searched = tiny(
         name="searched",
         dataset=data,

@@ -20,14 +20,19 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from framework.base.errors import UserError
-from framework.benchmark import results
+from framework.benchmark import records, results
 from framework.benchmark.benchmark import Outcome, benchmark
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import Experiment, experiment_from
 from framework.runs.cell import read_cell
 from framework.runs.saved import SavedRun
-from framework.tracking import mlflow as tracking
+from framework.tracking import client as tracking_client
+from framework.tracking import runs as logged_runs
+from framework.tracking import tracker as tracking
+from framework.tracking import winner
+from framework.tracking.recorded import recorded
 from framework.tracking.store import store_uri
+from framework.tracking.tracker import MlflowTracker
 from framework.tracking.ui import serve_ui, ui_command
 from phasezoo import audit
 
@@ -66,7 +71,7 @@ def experiment() -> Experiment:
 def computed(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of results that nothing has tracked; copied, never written."""
     runs = tmp_path_factory.mktemp("computed")
-    benchmark(experiment, runs, track=False, progress=False)
+    benchmark(experiment, runs, progress=False)
     return runs
 
 
@@ -79,7 +84,7 @@ def tracked(
     shutil.copytree(computed, runs)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        return runs, benchmark(experiment, runs, progress=False)
+        return runs, tracked_benchmark(experiment, runs)
 
 
 @pytest.fixture
@@ -90,7 +95,31 @@ def fresh(
     runs = tmp_path / "runs"
     shutil.copytree(computed, runs)
     shutil.copy(blank_store, runs)
-    return runs, benchmark(experiment, runs, track=False, progress=False)
+    return runs, benchmark(experiment, runs, progress=False)
+
+
+def tracked_benchmark(experiment: Experiment, runs: Path) -> Outcome:
+    return benchmark(experiment, runs, tracker=MlflowTracker(runs), progress=False)
+
+
+def log(experiment: Experiment, runs: Path) -> str:
+    """Log a benchmark of which all runs have finished; the id of its parent run."""
+    outcome = tracked_benchmark(experiment, runs)
+    assert outcome.tracked is not None and not outcome.computed
+    return outcome.tracked
+
+
+def log_failed(experiment: Experiment, runs: Path, outcome: Outcome) -> str:
+    """Log a benchmark of which some runs have failed."""
+    with MlflowTracker(runs).begin(
+        records.work_of(experiment, outcome.plan, outcome.folder)
+    ) as tracked:
+        for run in outcome.plan:
+            tracked.ended(records.cell_of(run, runs, outcome.failures.get(run.digest)))
+        tracked.over(
+            records.summary_of(experiment, outcome.results, outcome.folder, runs, failed=True)
+        )
+    return tracked.key
 
 
 def client_of(runs: Path) -> MlflowClient:
@@ -150,10 +179,10 @@ class TestWhatIsLogged:
     def test_outside_of_git_the_commit_is_unknown(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        monkeypatch.setattr(tracking, "ROOT", tmp_path)
-        assert tracking._git_commit() == "unknown"
+        monkeypatch.setattr(logged_runs, "ROOT", tmp_path)
+        assert logged_runs._git_commit() == "unknown"
         monkeypatch.setenv("PATH", "")  # no git at all
-        assert tracking._git_commit() == "unknown"
+        assert logged_runs._git_commit() == "unknown"
 
     def test_metrics_are_those_of_the_cube(self, tracked: tuple[Path, Outcome]) -> None:
         cube = tracked[1].results
@@ -208,11 +237,11 @@ class TestWhatIsLogged:
         cell = read_cell(outcome.plan[0].folder(runs))
         values = {"kl": math.inf, "view_spread": math.nan, "additive_r2": 0.5}
         cell.attrs["audit"] = json.dumps(["weak", [], values])
-        logged = {name for name, _, _ in tracking._measured(cell) if name.startswith("audit/")}
+        logged = {name for name in records._metrics(cell) if name.startswith("audit/")}
         assert logged == {"audit/additive_r2"}
 
     def test_long_and_odd_settings_are_made_to_fit(self) -> None:
-        flat = tracking.flat({"a b@c": ["x" * 900], "d": [{"parameters": {"e": None}}]})
+        flat = tracking_client.flat({"a b@c": ["x" * 900], "d": [{"parameters": {"e": None}}]})
         assert flat["d.0.e"] == "null"
         assert len(flat["a b_c"]) == 500
 
@@ -265,7 +294,7 @@ class TestNothingTwice:
     ) -> None:
         runs, outcome = tracked
         before = sorted(run.info.run_id for run in all_runs(runs))
-        again = benchmark(experiment, runs, progress=False)
+        again = tracked_benchmark(experiment, runs)
         assert again.tracked == outcome.tracked
         assert sorted(run.info.run_id for run in all_runs(runs)) == before
         models = client_of(runs).search_logged_models(
@@ -280,8 +309,8 @@ class TestNothingTwice:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         runs, outcome = fresh
-        monkeypatch.setattr(tracking, "METRICS_A_CALL", 7)  # limits of one call never show
-        monkeypatch.setattr(tracking, "PARAMS_A_CALL", 3)
+        monkeypatch.setattr(tracking_client, "METRICS_A_CALL", 7)  # limits of one call never show
+        monkeypatch.setattr(tracking_client, "PARAMS_A_CALL", 3)
 
         def killed(*_: object) -> None:
             raise KeyboardInterrupt
@@ -295,17 +324,17 @@ class TestNothingTwice:
 
             patch.setattr(tracking, "log_path", until_the_third)
             with pytest.raises(KeyboardInterrupt):
-                tracking.log_benchmark(experiment, outcome, runs)
+                log(experiment, runs)
         (parent,) = (r for r in all_runs(runs) if r.data.tags["kind"] == "benchmark")
         children = children_of(runs, parent.info.run_id)
-        assert parent.info.status == "RUNNING"
+        assert parent.info.status == "KILLED"
         assert sorted(c.info.status for c in children) == ["FINISHED", "FINISHED", "RUNNING"]
 
         with monkeypatch.context() as patch:
-            patch.setattr(tracking, "log_winner", killed)
+            patch.setattr(winner, "log", killed)
             with pytest.raises(KeyboardInterrupt):
-                tracking.log_benchmark(experiment, outcome, runs)
-        assert tracking.log_benchmark(experiment, outcome, runs) == parent.info.run_id
+                log(experiment, runs)
+        assert log(experiment, runs) == parent.info.run_id
         children = children_of(runs, parent.info.run_id)
         assert [c.info.status for c in children] == ["FINISHED"] * 6
         assert {c.data.tags["cell"] for c in children} == {run.digest for run in outcome.plan}
@@ -316,29 +345,29 @@ class TestNothingTwice:
     def test_a_deleted_child_is_logged_again(
         self, fresh: tuple[Path, Outcome], experiment: Experiment
     ) -> None:
-        runs, outcome = fresh
-        parent = tracking.log_benchmark(experiment, outcome, runs)
+        runs, _ = fresh
+        parent = log(experiment, runs)
         client_of(runs).delete_run(children_of(runs, parent)[0].info.run_id)
-        assert tracking.log_benchmark(experiment, outcome, runs) == parent
+        assert log(experiment, runs) == parent
         assert len(children_of(runs, parent)) == 6
 
     def test_a_deleted_task_is_restored(
         self, fresh: tuple[Path, Outcome], experiment: Experiment
     ) -> None:
-        runs, outcome = fresh
-        parent = tracking.log_benchmark(experiment, outcome, runs)
+        runs, _ = fresh
+        parent = log(experiment, runs)
         client = client_of(runs)
         client.delete_experiment(client.get_run(parent).info.experiment_id)
-        again = tracking.log_benchmark(experiment, outcome, runs)
+        again = log(experiment, runs)
         assert len(children_of(runs, again)) == 6
 
     def test_another_experiment_has_its_own_parent(
         self, fresh: tuple[Path, Outcome], experiment: Experiment
     ) -> None:
-        runs, outcome = fresh
-        one = tracking.log_benchmark(experiment, outcome, runs)
+        runs, _ = fresh
+        one = log(experiment, runs)
         renamed = experiment.model_copy(update={"name": "other"})
-        two = tracking.log_benchmark(renamed, outcome, runs)
+        two = log(renamed, runs)
         assert one != two
         assert len(children_of(runs, two)) == 6
 
@@ -352,8 +381,8 @@ class TestNothingTwice:
         failed = dataclasses.replace(
             complete, results=cube, failures={broken.digest: "loss is nan\n" + "x" * 9000}
         )
-        parent = tracking.log_benchmark(experiment, failed, runs)
-        assert tracking.log_benchmark(experiment, failed, runs) == parent  # no second FAILED child
+        parent = log_failed(experiment, runs, failed)
+        assert log_failed(experiment, runs, failed) == parent  # no second FAILED child
         children = children_of(runs, parent)
         (child,) = [c for c in children if c.info.status == "FAILED"]
         assert child.data.tags["cell"] == broken.digest
@@ -362,10 +391,10 @@ class TestNothingTwice:
         assert len(children) == 6
         assert client_of(runs).get_run(parent).info.status == "FAILED"
         with pytest.raises(UserError, match="has ended as FAILED"):
-            _ = tracking.recorded(child.info.run_id, runs).folder
+            _ = recorded(child.info.run_id, runs).folder
 
         shutil.move(tmp_path / "later", broken.folder(runs))
-        assert tracking.log_benchmark(experiment, complete, runs) == parent
+        assert log(experiment, runs) == parent
         statuses = [c.info.status for c in children_of(runs, parent)]
         assert sorted(statuses) == ["FAILED", *["FINISHED"] * 6]
         assert client_of(runs).get_run(parent).info.status == "FINISHED"
@@ -377,14 +406,14 @@ class TestNothingTwice:
         shutil.rmtree(runs / "cells")
         causes = {run.digest: "no luck" for run in outcome.plan}
         nothing = Outcome(None, outcome.folder, outcome.plan, causes)
-        parent = tracking.log_benchmark(experiment, nothing, runs)
+        parent = log_failed(experiment, runs, nothing)
         assert client_of(runs).get_run(parent).info.status == "FAILED"
         assert {c.info.status for c in children_of(runs, parent)} == {"FAILED"}
 
     def test_a_benchmark_that_fails_whole_is_tracked(self, tmp_path: Path) -> None:
         diverging = {"name": "autoencoder", "optimiser": "sgd", "learning_rate": 0.1, "epochs": 3}
         content = {**CONTENT, "encoders": [diverging], "seeds": [0]}
-        outcome = benchmark(experiment_from(content, "test"), tmp_path, progress=False)
+        outcome = tracked_benchmark(experiment_from(content, "test"), tmp_path)
         assert outcome.results is None
         (child,) = children_of(tmp_path, outcome.tracked)
         assert child.info.status == "FAILED"
@@ -432,7 +461,7 @@ class TestArtifacts:
         child = child_of(tracked, "autoencoder", 0)
         cell = read_cell(runs / "cells" / child.data.tags["cell"])
         for _ in range(2):  # downloaded, then from the copy
-            saved = SavedRun.open(tracking.recorded(child.info.run_id, runs).folder)
+            saved = SavedRun.open(recorded(child.info.run_id, runs).folder)
             scores = saved.score(list(outcome.results["candidate"].values[:5]))
             np.testing.assert_allclose(scores, cell["score"].values[:5], rtol=1e-5)
 
@@ -442,16 +471,16 @@ class TestArtifacts:
 
     @pytest.mark.parametrize("run_id", ["0" * 32, "nonsense", "../cells"])
     def test_an_unknown_run_is_named(self, tracked: tuple[Path, Outcome], run_id: str) -> None:
-        with pytest.raises(UserError, match=f"'{run_id}' is no run"):
-            _ = tracking.recorded(run_id, tracked[0]).folder
+        with pytest.raises(UserError, match=f"'{run_id}' is not a run"):
+            _ = recorded(run_id, tracked[0]).folder
 
     def test_a_benchmark_is_no_cell(self, tracked: tuple[Path, Outcome]) -> None:
         with pytest.raises(UserError, match="is a benchmark; give a finished child"):
-            tracking.recorded(tracked[1].tracked, tracked[0])
+            recorded(tracked[1].tracked, tracked[0])
 
     def test_a_folder_without_store_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nothing is tracked"):
-            _ = tracking.recorded("0" * 32, tmp_path).folder
+            _ = recorded("0" * 32, tmp_path).folder
         assert not list(tmp_path.iterdir())
 
 
@@ -459,12 +488,12 @@ class TestAStoreThatFails:
     def test_a_store_that_dies_later_leaves_the_results(
         self, fresh: tuple[Path, Outcome], experiment: Experiment
     ) -> None:
-        runs, outcome = fresh
+        runs, _ = fresh
         (runs / "artifacts").write_text("in the way")
-        with pytest.raises(UserError, match=r"results stand in .*tiny; run again"):
-            tracking.log_benchmark(experiment, outcome, runs)
+        with pytest.raises(UserError, match=r"results are kept in .*tiny; run again"):
+            log(experiment, runs)
         (runs / "artifacts").unlink()
-        parent = tracking.log_benchmark(experiment, outcome, runs)
+        parent = log(experiment, runs)
         assert [c.info.status for c in children_of(runs, parent)] == ["FINISHED"] * 6
 
 
@@ -477,8 +506,8 @@ class TestTheInterface:
         capfd: pytest.CaptureFixture[str],
     ) -> None:
         """One server for all of it: a start takes 5 s."""
-        runs, outcome = fresh
-        parent = tracking.log_benchmark(experiment, outcome, runs)
+        runs, _ = fresh
+        parent = log(experiment, runs)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         address = f"http://127.0.0.1:{port}"
@@ -495,13 +524,13 @@ class TestTheInterface:
             with pytest.raises(UserError, match=f"port {port} cannot be used"):
                 serve_ui(runs, port)
             monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-            tracking.require_store(runs)
+            MlflowTracker(runs).require()
             client_of(runs).delete_run(children_of(runs, parent)[0].info.run_id)
-            assert tracking.log_benchmark(experiment, outcome, runs) == parent  # over HTTP
+            assert log(experiment, runs) == parent  # over HTTP
             assert len(children_of(runs, parent)) == 6
             assert capfd.readouterr() == ("", "")
             child = children_of(runs, parent)[0]
-            assert (tracking.recorded(child.info.run_id, runs).folder / "run.json").exists()
+            assert (recorded(child.info.run_id, runs).folder / "run.json").exists()
             with pytest.raises(UserError, match=f"open {address}"):
                 ui_command(runs, port)
         finally:

@@ -22,17 +22,19 @@ import yaml
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
+import phasezoo as commands
 from framework.config.experiment import Experiment, experiment_from
 from framework.contracts.representation import Samples
+from framework.contracts.tracker import State, Summary
 from framework.registry.parameters import Float
 from framework.registry.registry import ENCODERS
 from framework.runs.cell import read_cell
 from framework.runs.run import versions
-from framework.search import tuning
+from framework.search import trial_records, tuning
 from framework.search.study import ended, open_study, work
-from framework.tracking import mlflow as tracking
-from framework.tracking import study as study_tracking
+from framework.tracking import tracker as tracking
 from framework.tracking.store import store_uri
+from framework.tracking.tracker import MlflowTracker
 from tests.conftest import REPORTED, phasezoo, tiny
 from tests.framework.audit.planted import NormScorer
 from tests.framework.search.killed import STARTER
@@ -127,6 +129,13 @@ def searched(runs: Path, **changes: object) -> tuple[tuning.Search, object]:
     search = tuning.prepare(experiment(runs, "element_frequency", **changes), runs)
     work(search.study, tuning._Objective(search))
     return search, open_study(search.study)
+
+
+def reporter(search: tuning.Search, runs: Path) -> trial_records.Trials:
+    """What tells MLflow of the trials of a search."""
+    work = trial_records.work_of(search.experiment, search.base, search.study)
+    tracked = MlflowTracker(runs).begin(work)
+    return trial_records.Trials(tracked, "auroc", lambda p: tuning.trial_run(search, p))
 
 
 def client_of(runs: Path) -> MlflowClient:
@@ -361,16 +370,21 @@ class TestNothingTwice:
         assert all_of_it() == before
         assert before[2] == ["1"] or before[2] == [1]
 
-    def test_two_commands_that_log_one_trial_leave_one_child(self, runs: Path) -> None:
+    def test_two_commands_that_log_one_trial_leave_one_child(
+        self, runs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Both looked before either had logged; each sees the other's children at its end."""
         search, study = searched(runs)
-        one, two = (study_tracking.open_log(search, runs) for _ in range(2))
-        assert one.parent == two.parent
-        one.log_ended(study)
-        two.log_ended(study)
+        monkeypatch.setattr(tracking.MlflowWork, "_children", lambda *_: [])
+        one, two = (reporter(search, runs) for _ in range(2))
+        assert one.tracked.key == two.tracked.key
+        one.tell_mine(study)
+        two.tell_mine(study)
         assert len(logged(runs)) == 8
-        for log in (one, two, one):
-            log.log_rest(study)
+        monkeypatch.undo()
+        for each in (one, two, one):
+            each.tell_all(study)
+            each.tracked.over(Summary(State.STOPPED))
             assert logged(runs) == [(str(number), "FINISHED") for number in range(4)]
 
 
@@ -469,7 +483,7 @@ class TestGoingOn:
 
         monkeypatch.setattr(meddler, "acts", {3: interrupted})
         with pytest.raises(KeyboardInterrupt):
-            tuning.tune(experiment(runs, "meddler"), runs, progress=False)
+            commands.tune(experiment(runs, "meddler"), runs, progress=False)
         assert [run.info.status for run in found(runs, "study")] == ["KILLED"]
         assert logged(runs) == [("0", "FINISHED"), ("1", "FINISHED")]
 
@@ -495,4 +509,4 @@ def _tune_and_hang(wanted: dict, runs: Path, marker: Path) -> None:
 
     tracking.log_values = until_the_second
     multiprocessing.process._parent_process = None  # a command of its own, no worker of the test
-    tuning.tune(experiment_from(wanted, "s"), runs, progress=False)
+    commands.tune(experiment_from(wanted, "s"), runs, progress=False)

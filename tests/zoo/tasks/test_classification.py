@@ -66,9 +66,7 @@ def test_the_coarser_classes_are_judged_by_summed_probabilities(items, monkeypat
     """The most probable shape is of one kind, the sum over the other kind is larger."""
     task = task_of(labels=("all",))
     row = np.array([0.3, 0, 0, 0, 0.25, 0.25, 0.1, 0.1])
-    monkeypatch.setattr(
-        task, "answer", lambda done, z, values, own, asked: row[None].repeat(len(asked), 0)
-    )
+    monkeypatch.setattr(task, "said", lambda learner, labelled, asked, width: row)
     found, split = judged(task, items, np.zeros((177, 1)))
     held = items["shape"].values[split.holdout]
     assert found.evaluation.values["shape/all/accuracy"] == (held == 1).mean()
@@ -165,15 +163,15 @@ def test_ranges_of_crystal_systems_hold_every_space_group_once():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"target": "shap"}, r"task.target: 'shap' is no variable of made up; .* did you mean 'shape'"),
+        ({"target": "shap"}, r"task.target: 'shap' is not a variable of made up; .* did you mean 'shape'"),
         ({"target": "formula"}, "'formula' of made up holds text; a class is a whole number"),
         ({"target": "hardness"}, r"'hardness' is a number such as .* make two classes of it by 'above'"),
         ({"target": "hardness", "above": 99.0, "coarser": None}, "all 180 materials are of the class 'hardness ≤ 99': there is nothing"),
-        ({"above": 4.0, "at_most": 5.0, "coarser": None}, "above and at_most stand together"),
-        ({"above": 4.0}, "above and coarser stand together"),
+        ({"above": 4.0, "at_most": 5.0, "coarser": None}, "above and at_most cannot be combined"),
+        ({"above": 4.0}, "above and coarser cannot be combined"),
         ({"coarser": "kin"}, "the data set states no 'kin' of shape; did you mean 'kind'"),
         ({"labels": (5,)}, r"task.labels: .* from at least 10"),
-        ({"probe": "ridge"}, "'ridge' is no classifier, as is needed here; take one of gradient_boosting_classifier"),
+        ({"probe": "ridge"}, "'ridge' is not a classifier, which is needed here; take one of gradient_boosting_classifier"),
         ({"probe": "logistic"}, "'logistic' is not a registered predictor"),
         ({"sample": 4}, "materials have shape; at least 20 are needed"),
     ],
@@ -184,7 +182,9 @@ def test_settings_that_make_no_task_are_refused(settings, message):
 
 
 def test_a_classifier_is_refused_where_numbers_are_predicted():
-    with pytest.raises(UserError, match="'random_forest_classifier' is no predictor, as is needed"):
+    with pytest.raises(
+        UserError, match="'random_forest_classifier' is not a predictor, which is needed"
+    ):
         Property(("hardness",), probe="random_forest_classifier")
 
 

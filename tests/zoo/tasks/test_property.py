@@ -13,7 +13,9 @@ from framework.base.errors import UserError
 from framework.benchmark.figures import by_strategy
 from framework.benchmark.results import leaderboard, read, to_markdown
 from framework.contracts.dataset import content_digest, data_set
-from framework.contracts.learner import EndToEnd
+from framework.contracts.encoder import Encoder
+from framework.contracts.learner import Learner
+from framework.contracts.predictor import Classifier, Predictor
 from framework.contracts.split import PARTS, divide
 from framework.figures import regression as property_plots
 from framework.metrics.ranking import METRICS
@@ -57,10 +59,36 @@ def split_of(items, seed=0):
     return divide(items, held, label="random", validation_fraction=0.1, seed=seed)
 
 
+class Rows:
+    """Samples that are their own numbers."""
+
+    def __init__(self, index):
+        self.index = np.asarray(index)
+
+    def __len__(self):
+        return len(self.index)
+
+    def take(self, index):
+        return Rows(self.index[index])
+
+
+class Given(Encoder):
+    """Has the latent vectors that it is given (n, d)."""
+
+    def __init__(self, latents, seed=0):
+        self.latents, self.seed = latents, seed
+
+    def fit(self, samples, validation=None): ...
+
+    def score_samples(self, samples): ...
+
+    def transform(self, samples):
+        return self.latents[samples.index]
+
+
 def fit_of(task, items, latents, seed=0):
     """A finished fit of an encoder whose latent vectors are given."""
-    encoder = SimpleNamespace(seed=seed, transform=lambda samples: latents[samples])
-    samples = np.arange(len(latents))
+    encoder, samples = Given(latents, seed), Rows(np.arange(len(latents)))
     return SimpleNamespace(
         items=items, split=split_of(items), encoder=encoder, samples=samples, task=task
     )
@@ -117,41 +145,47 @@ def test_nothing_of_the_hold_out_reaches_the_probe(items):
     np.testing.assert_array_equal(first.scores, second.scores)
 
 
-class Rows:
-    """Samples that are their own numbers."""
+class Remembers(Given):
+    """Learns end to end: says the mean of the labels that it was given, or the shares of their
+    classes, and notes what it saw."""
 
-    def __init__(self, index):
-        self.index = np.asarray(index)
+    def learner_input(self, samples):
+        return samples
 
-    def take(self, index):
-        return Rows(self.index[index])
-
-
-class Remembers(EndToEnd):
-    """Says the mean of the labels that it was given, and notes what it saw."""
-
-    def fit(self, samples, validation=None): ...
-
-    def score_samples(self, samples): ...
-
-    def transform(self, samples):
-        return np.zeros((len(samples.index), 1))
-
-    def learner(self, samples, others):
+    def learner(self, probe, samples, others):
         self.seen = {"train": samples.index, "others": others, "labelled": []}
+        return Shares(self.seen) if isinstance(probe, Classifier) else Mean(self.seen)
 
-        def learn(labelled, values, asked):
-            self.seen["labelled"].append((labelled.index, values))
-            return np.full(len(asked.index), values.mean())
 
-        return learn
+class Notes(Learner):
+    def __init__(self, seen):
+        self.seen = seen
+
+    def fit(self, inputs, labels, groups):
+        self.seen["labelled"].append((inputs.index, labels))
+        self.classes_, counts = np.unique(labels, return_counts=True)
+        self.mean, self.shares = labels.mean(), counts / len(labels)
+        return self
+
+
+class Mean(Notes, Predictor):
+    def predict(self, inputs):
+        return np.full(len(inputs), self.mean)
+
+    def uncertainty(self, inputs):
+        return np.arange(len(inputs), dtype=float)
+
+
+class Shares(Notes, Classifier):
+    def predict_proba(self, inputs):
+        return np.tile(self.shares, (len(inputs), 1))
 
 
 def test_an_encoder_that_learns_end_to_end_takes_the_place_of_the_probe(items):
     """With the probe's labels, and the other property in the training part alone."""
     task = Property(("hardness", "glow"), labels=(20, "all"))
     done = fit_of(task, items, np.zeros((180, 1)))
-    done.encoder, done.samples = Remembers(), Rows(np.arange(180))
+    done.encoder = Remembers(np.zeros((180, 1)))
     found, split = task.judge(done, 50), done.split
     seen = done.encoder.seen  # of the last property, glow
     np.testing.assert_array_equal(seen["train"], split.train)
@@ -165,6 +199,9 @@ def test_an_encoder_that_learns_end_to_end_takes_the_place_of_the_probe(items):
     )
     assert found.evaluation.values["glow/all/mae"] == pytest.approx(expected)
     assert task.validate(done, 10) == pytest.approx(found.validation, nan_ok=True)
+    dims, stated = found.variables["uncertainty"]
+    assert dims == ("property", "labels", "candidate")
+    np.testing.assert_array_equal(stated[1, 1], np.arange(180))
 
 
 def test_settings_are_chosen_by_the_same_validation_figures_as_are_reported(items):
@@ -232,17 +269,20 @@ def test_the_order_of_the_materials_does_not_matter():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"properties": ("hardnes",)}, "'hardnes' is no property of made up; did you mean 'hardn"),
+        (
+            {"properties": ("hardnes",)},
+            "'hardnes' is not a property of made up; did you mean 'hardn",
+        ),
         ({"properties": ("formula",)}, "'formula' holds text"),
         ({"properties": ()}, "task.properties: .* is empty"),
         ({"labels": (50, 20)}, r"task.labels: \[50, 20\] must rise"),
         ({"labels": ("all", 50)}, "must rise"),
         ({"labels": (5,)}, "from at least 10"),
-        ({"labels": (20, 20)}, "holds one twice"),
+        ({"labels": (20, 20)}, "lists one twice"),
         ({"lowest": ("glow",)}, "'glow' is not in properties"),
         (
             {"above": {"hardness": 1}, "lowest": ("hardness",)},
-            "cannot stand in lowest and in above",
+            "cannot be in lowest and in above",
         ),
         ({"sample": 0}, "0 element sets are none"),
         ({"sample": 4}, "12 materials have hardness; at least 20 are needed"),
