@@ -10,5 +10,8 @@ files       the user's files that settings name
 cell        the results of a run
 finished    finished runs by name
 settings    the settings of a finished run
+context     what a split allows an encoder to know beside its samples
+records     what a tracker is told of data and settings
+reads       what was read of a file, used and left out
 saved       a finished run opened again
 """
