@@ -168,7 +168,8 @@ class TestWhoWorksOnWhat:
         elsewhere = {**owner(), "host": "elsewhere", "seen": time.time() - 2 * STALE}
         assert not lives(elsewhere, 0)
         assert lives(elsewhere, time.time() - STALE / 2)
-        assert not is_mine(elsewhere)
+        assert not is_mine({**elsewhere, "command_host": "elsewhere"})
+        assert is_mine(elsewhere)  # a worker on another machine, for a command on this one
 
     def test_signs_of_life_are_written_while_a_trial_goes_on(self, tmp_path, monkeypatch):
         monkeypatch.setattr("framework.search.study.work.HEARTBEAT", 0.05)
