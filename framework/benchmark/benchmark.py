@@ -9,15 +9,17 @@ from typing import Any, Self
 
 import xarray as xr
 
-from framework.base.files import require_writable, whole
+from framework.base.files import remove_abandoned, require_writable, whole
 from framework.base.progress import new_bars
+from framework.benchmark.replaced import replaced_settings
 from framework.config.experiment import Experiment
 from framework.contracts.tracker import NOT_TRACKED, Tracker
 from framework.execution.choice import executor_for
 from framework.execution.executor import Progress
 from framework.runs.components import task_of
-from framework.runs.execution import execute, remove_abandoned
-from framework.runs.plan import Run, plan
+from framework.runs.execution import execute
+from framework.runs.plan import plan
+from framework.runs.run import Run
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Outcome:
         failures: cause by digest, of the runs that failed; it names the file with the traceback.
         computed: digests of the runs that were computed now; the others stood already.
         tracked: what the tracker knows the benchmark by; None where nothing is kept.
+        replaced: settings in which earlier results in this folder differed, which are replaced.
     """
 
     results: xr.Dataset | None
@@ -39,6 +42,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     computed: list[str] = field(default_factory=list)
     tracked: str | None = None
+    replaced: list[str] = field(default_factory=list)
 
 
 def benchmark(
@@ -67,7 +71,7 @@ def benchmark(
     from framework.benchmark import records
 
     planned = plan(experiment, where, runs)
-    remove_abandoned(runs)
+    remove_abandoned(runs / "cells")
     folder = runs / experiment.name
     require_writable(folder)
     tracker.require()
@@ -104,6 +108,7 @@ def _put_together(experiment: Experiment, outcome: Outcome, runs: Path) -> None:
     from framework.benchmark import cube, published, results
     from framework.benchmark.figures import save_benchmark_figures
 
+    outcome.replaced = replaced_settings(experiment, outcome.folder)
     outcome.results = cube.collect(experiment, outcome.plan, runs)
     if experiment.published is not None:
         table = published.compare(experiment, outcome.results)

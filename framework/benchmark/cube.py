@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from framework.audit.audit import QUANTITIES
+from framework.audit.quantities import QUANTITIES
 from framework.config.experiment import Experiment
 from framework.contracts.task import Task
 from framework.registry.registry import ENCODERS
+from framework.runs.cell import read_cell
 from framework.runs.components import task_of
-from framework.runs.execution import read_cell
-from framework.runs.plan import Run, divided
+from framework.runs.items import divided
+from framework.runs.run import Run
 
 DIMS = ("encoder", "split", "seed")
 PER_METRIC = ("value", "low", "high", "random", "independent", "validation")

@@ -37,7 +37,7 @@ from framework.neural.training import Settings
 from framework.registry.parameters import parameters
 from framework.registry.registry import REPRESENTATIONS
 from framework.runs.components import GIVEN, construct, resolve_task, tried
-from framework.runs.plan import items_of
+from framework.runs.items import items_of
 
 N_TRAIN, N_OTHER = 96, 48
 FITTING: tuple[dict[str, Any], ...] = (

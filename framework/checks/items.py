@@ -19,7 +19,7 @@ from framework.contracts.task import Task
 from framework.metrics.metric import Metric
 from framework.registry.parameters import REQUIRED, parameters
 from framework.runs.components import resolve_task
-from framework.runs.plan import items_of
+from framework.runs.items import items_of
 
 MATERIALS = {"name": "property", "properties": ["formation_energy"], "sample": 900}
 FIELDS = {"name": "plausibility"}

@@ -18,7 +18,7 @@ from framework.checks.checks import (
     settings_have_types_and_defaults_that_fit,
 )
 from framework.contracts.split import divide
-from framework.runs.plan import fields_of
+from framework.runs.items import fields_of
 
 SEEDS = (0, 1)
 

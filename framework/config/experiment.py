@@ -87,6 +87,11 @@ def read_experiment(path: str | Path) -> Experiment:
     Raises:
         UserError: the file cannot be read, is not strict YAML (`read_yaml`), is not a mapping,
             or does not fit the schema (every misfit named by its place).
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> [encoder.title for encoder in experiment.encoders]
+        ['element_frequency', 'pca']
     """
     return experiment_from(
         read_mapping(path, "name: ..., dataset: ..., encoders: [...]"), str(path)

@@ -29,10 +29,10 @@ def roc_curve(cell: xr.Dataset) -> Figure | None:
     with its interval; None where there are more classes than two."""
     if (metric := _auroc(cell)) is None:
         return None
-    held = cell["part"].values == PARTS.index("holdout")
-    positive = cell["truth"].values[held] == 1
-    groups = cell["group"].values[held]
-    curve, resampled = _resampled(cell["score"].values[held].astype(float), positive, groups)
+    holdout = cell["part"].values == PARTS.index("holdout")
+    positive = cell["truth"].values[holdout] == 1
+    groups = cell["group"].values[holdout]
+    curve, resampled = _resampled(cell["score"].values[holdout].astype(float), positive, groups)
     figure, (axes,) = new_figure(height=5.2, width=5.2)
     axes.fill_between(_FALSE, *interval(resampled.T), color=BLUE, alpha=0.15, lw=0)
     axes.plot([0, *_FALSE], [0, *curve], color=BLUE, lw=2.2, label=cell.attrs["encoder"])
@@ -109,8 +109,8 @@ def confusion_matrix(cell: xr.Dataset) -> Figure | None:
         for name in ("accuracy", "balanced_accuracy")
     ]
     title = f"{cell.attrs['encoder']}, split {cell.attrs['split']}, seed {cell.attrs['seed']}"
-    found = f"accuracy {quoted[0]:.3f}, balanced {quoted[1]:.3f}, {labels} labels"
-    figure.suptitle(f"{title}\n{found}", x=0.01, ha="left")
+    accuracies = f"accuracy {quoted[0]:.3f}, balanced {quoted[1]:.3f}, {labels} labels"
+    figure.suptitle(f"{title}\n{accuracies}", x=0.01, ha="left")
     return figure
 
 
@@ -127,14 +127,17 @@ def _roc_axes(axes: Axes, results: xr.Dataset) -> None:
     axes.set_ylabel(f"true positive rate ({results['truth'].attrs['positive']})")
 
 
-def _mean(own: xr.Dataset) -> tuple[FloatArray, ...]:
+def _mean(of_encoder: xr.Dataset) -> tuple[FloatArray, ...]:
     """The curve of one encoder, mean over folds and seeds, and its interval (low, high)."""
-    cells = own[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    cells = (
+        of_encoder[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    )
     curves = []
     for scores, part in zip(cells["score"].values, cells["part"].values, strict=True):
-        held = part == PARTS.index("holdout")
-        positive, groups = own["truth"].values[held] == 1, own["group"].values[held]
-        curves.append(_resampled(scores[held].astype(float), positive, groups))
+        holdout = part == PARTS.index("holdout")
+        positive = of_encoder["truth"].values[holdout] == 1
+        groups = of_encoder["group"].values[holdout]
+        curves.append(_resampled(scores[holdout].astype(float), positive, groups))
     curve = np.mean([one for one, _ in curves], axis=0)
     return curve, *interval(np.mean([of for _, of in curves], axis=0).T)
 
@@ -149,11 +152,11 @@ def _resampled(
     levels, code = np.unique(-scores, return_inverse=True)
 
     def curve(times: NDArray[np.integer]) -> FloatArray:
-        found, false = (
+        true, false = (
             np.append(0, np.bincount(code[of], times[of], len(levels)).cumsum())
             for of in (positive, ~positive)
         )
-        return np.interp(_FALSE, false / max(false[-1], 1), found / max(found[-1], 1))
+        return np.interp(_FALSE, false / max(false[-1], 1), true / max(true[-1], 1))
 
     draws = resample_groups(groups, RESAMPLES, seed=0, apart=positive)
     resampled = [curve(times) for several in draws for times in several]

@@ -54,8 +54,8 @@ def task_of(settings: dict[str, Any]) -> Task:
 def read_by(encoder: dict[str, Any]) -> str:
     """The representation that an encoder of resolved settings reads: its class's own, or the one
     that its setting ``representation`` names."""
-    own = encoder["parameters"].get("representation")
-    name: str = own or ENCODERS.load(encoder["name"]).representation
+    chosen = encoder["parameters"].get("representation")
+    name: str = chosen or ENCODERS.load(encoder["name"]).representation
     return name
 
 
@@ -104,8 +104,8 @@ def construct(
     """
     arguments = inspect.signature(cls).parameters
     given = {name: getattr(shown, name) for name in GIVEN if name in arguments}
-    own = {name: value for name, value in values.items() if name in arguments}
-    encoder = cls(**given, **own)
+    settings_of_constructor = {name: value for name, value in values.items() if name in arguments}
+    encoder = cls(**given, **settings_of_constructor)
     if encoder.settings is not None:
         rest = {name: value for name, value in values.items() if name not in arguments}
         encoder.settings = type(encoder.settings)(**rest)

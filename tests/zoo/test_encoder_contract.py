@@ -7,12 +7,12 @@ import pytest
 
 from framework.base.errors import UserError
 from framework.checks import encoders as contract
-from framework.commands.verbs import DATASET
 from framework.config.experiment import experiment_from
 from framework.execution.here import Here
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS, Registry, load_file
 from framework.runs.components import GIVEN
+from framework.runs.data import DATASET
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.tuning.plan import plan_tuning

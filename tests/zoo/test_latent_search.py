@@ -19,6 +19,7 @@ from framework.registry.registry import OBJECTIVES
 from tests.conftest import phasezoo, write_yaml
 from zoo.charge_balance import imbalance
 from zoo.composition_constraints import CompositionConstraints
+from zoo.formula_decoder import FormulaDecoder
 from zoo.latent_space import LatentSpace
 
 LATENT = OBJECTIVES.load("latent")
@@ -65,7 +66,7 @@ class TestTheSpace:
             asked.append(latent)
             return "NaCl", atomic_fractions(["NaCl"])[0], space.latents[0]
 
-        with patch.object(LATENT, "decoded", decoded):
+        with patch.object(FormulaDecoder, "decoded", decoded):
             list(drawn(objective, 400))
             objective.measure(dict.fromkeys(objective.space, 0.5))
         train = space.latents[space.split.train]
@@ -95,7 +96,7 @@ class TestTheSpace:
         space = objective.latent_space
         i = space.split.holdout[0]
         name = str(space.materials["formula"].values[i])
-        told = objective._beside(name, space.latents[i])
+        told = objective.known.beside(name, space.latents[i], objective.wanted.read)
         assert told["reported"]
         same = space.materials["formula"].values == name
         for key in ("band_gap", "formation_energy"):
@@ -104,7 +105,7 @@ class TestTheSpace:
             )
         assert told["nearest"] != name
         others = np.linalg.norm(space.latents - space.latents[i], axis=1)[~same]
-        assert told["nearest at"] == pytest.approx(others.min() / objective.unit)
+        assert told["nearest at"] == pytest.approx(others.min() / objective.known.unit)
 
     def test_a_formula_is_judged_as_the_encoder_shows_it(self, runs):
         """Not where the search pointed: the same formula has one value wherever it came from."""
@@ -124,7 +125,7 @@ class TestTheSpace:
         assert np.isfinite([*found.values, *found.violations.values()]).all()
         i = objective.latent_space.split.holdout[0]
         known = objective.latent_space.latents[i]
-        formula, shares, again = objective.decoded(known)
+        formula, shares, again = objective.decoder.decoded(known)
         assert (shares.sum(), len(again)) == (pytest.approx(1), len(known))
         assert set(parse_formula(formula)) <= set(np.array(SYMBOLS)[np.flatnonzero(shares)])
 
@@ -219,7 +220,7 @@ class TestRefused:
             ({"properties": {"band_gap": "maximize"}}, "did you mean 'maximise'"),
             ({"properties": {"band_gap": 99.0}}, "properties.band_gap: 99 lies out of the data's"),
             ({"at_most": {"formation_energy": -50.0}}, "no material of the training part keeps it"),
-            ({"at_least": {"gap": 1.0}}, "at_least: 'gap' is no property"),
+            ({"at_least": {"gap": 1.0}}, "at_least: 'gap' is not a property"),
             ({"include": ("Xx",)}, "include: 'Xx' is no element"),
             ({"include": ("Li",), "exclude": ("Li",)}, "Li stands in both"),
             ({"include": ("Fm",)}, "no training material holds Fm"),
@@ -228,7 +229,7 @@ class TestRefused:
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
             ({"probe": "rigde"}, "did you mean 'ridge'"),
             ({"probe": "gradient_boosting_classifier"}, "is not a predictor, which is needed here"),
-            ({"run": "abcdef"}, "'abcdef' is no finished run"),
+            ({"run": "abcdef"}, "'abcdef' is not a finished run"),
         ],
     )
     def test_what_cannot_be_searched_is_told(self, runs, settings, told):

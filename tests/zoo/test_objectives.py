@@ -255,11 +255,11 @@ class TestMaterials:
     @pytest.mark.parametrize(
         ("settings", "told"),
         [
-            ({"property": "Gab"}, "property: 'Gab' is no property of"),
+            ({"property": "Gab"}, "property: 'Gab' is not a property of"),
             ({"fraction": 0.05}, "are held out, and a search needs 10"),
             ({"encoder": "pac"}, "'pac' is not a registered encoder"),
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
-            ({"run": "ffff"}, "'ffff' is no finished run"),
+            ({"run": "ffff"}, "'ffff' is not a finished run"),
         ],
     )
     def test_what_cannot_be_held_out_is_refused(self, sixty, settings, told):

@@ -17,8 +17,9 @@ from framework.config.tuning import Tuning
 from framework.registry.metrics import higher_is_better
 from framework.registry.registry import ENCODERS
 from framework.runs.components import read_by, resolved, task_of
-from framework.runs.plan import Run, divided
+from framework.runs.items import divided
 from framework.runs.plan import plan as plan_runs
+from framework.runs.run import Run
 from framework.search.study.plan import StudyPlan, grid
 from framework.search.tuning.space import (
     as_content,

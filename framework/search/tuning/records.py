@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from framework.base.digest import digest
+from framework.base.versions import versions
 from framework.benchmark.benchmark import Outcome
 from framework.config.experiment import Experiment
 from framework.contracts.tracker import (
@@ -23,9 +24,8 @@ from framework.contracts.tracker import (
     Winner,
     Work,
 )
-from framework.runs.execution import versions
-from framework.runs.plan import Run
 from framework.runs.records import common_tags, source_of, unservable
+from framework.runs.run import Run
 from framework.search.study.ownership import is_mine
 from framework.search.study.plan import StudyPlan
 from framework.search.study.trials import ended

@@ -13,7 +13,8 @@ from optuna.trial import Trial
 from framework.base.threads import single_threaded
 from framework.contracts.task import Fit
 from framework.runs.execution import Progress, fit
-from framework.runs.plan import RUNS, Run
+from framework.runs.finished import RUNS
+from framework.runs.run import Run
 from framework.search.study.sampling import REPORTS
 from framework.search.tuning.plan import TuningPlan
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from framework.audit.audit import QUANTITIES
+from framework.audit.quantities import QUANTITIES
 from framework.benchmark.benchmark import benchmark, traceback_of
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import experiment_from

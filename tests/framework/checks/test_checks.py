@@ -6,12 +6,12 @@ import pytest
 
 from framework.base.errors import UserError
 from framework.checks import datasets, items, metrics, splits
-from framework.commands.verbs import DATASET
 from framework.contracts.dataset import data_set
 from framework.metrics.regression import RegressionMetric
 from framework.registry.metrics import BUILT_IN, metric_of
 from framework.registry.parameters import REQUIRED, parameters
 from framework.registry.registry import CANDIDATES, DATASETS, METRICS, SPLITS
+from framework.runs.data import DATASET
 from tests.conftest import phasezoo
 
 

@@ -26,7 +26,7 @@ from framework.contracts.tracker import (
     Tracker,
     Work,
 )
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from framework.search.optimisation.optimisation import optimise
 from framework.search.tuning.tuning import tune
 from tests.conftest import tiny, write_yaml

@@ -25,7 +25,7 @@ from matplotlib.image import imread
 
 from framework.commands import main as cli
 from framework.config.experiment import read_experiment
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.tuning.plan import plan_tuning

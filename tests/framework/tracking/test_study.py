@@ -22,13 +22,14 @@ import yaml
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from framework.commands import tracked as commands
+import phasezoo as commands
+from framework.base.versions import versions
 from framework.config.experiment import Experiment, experiment_from
 from framework.contracts.representation import Samples
 from framework.contracts.tracker import State, Summary
 from framework.registry.parameters import Float
 from framework.registry.registry import ENCODERS
-from framework.runs.execution import read_cell, versions
+from framework.runs.cell import read_cell
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
 from framework.search.study.work import work

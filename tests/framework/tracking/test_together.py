@@ -22,7 +22,7 @@ from mlflow.tracking import MlflowClient
 from framework.base.errors import UserError
 from framework.benchmark import records
 from framework.benchmark.benchmark import benchmark
-from framework.commands.tracked import benchmark as tracked_benchmark
+from framework.commands.benchmark import benchmark as tracked_benchmark
 from framework.config.experiment import Experiment, experiment_from
 from framework.contracts.tracker import Piece, Record
 from framework.runs.plan import plan

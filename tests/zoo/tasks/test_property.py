@@ -20,7 +20,8 @@ from framework.contracts.split import PARTS, divide
 from framework.figures import regression as property_plots
 from framework.metrics.ranking import RANKING
 from framework.metrics.regression import REGRESSION
-from framework.runs.plan import divided, plan
+from framework.runs.items import divided
+from framework.runs.plan import plan
 from tests.conftest import phasezoo, write_yaml
 from tests.framework.figures.drawn import assert_labelled
 from zoo.tasks.property import Property

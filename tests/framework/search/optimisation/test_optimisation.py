@@ -385,7 +385,7 @@ class TestTheCommand:
         assert "30 compositions of Cl-Li-S, from 30 rows of field.csv" in said.stdout
         assert "evaluations to 10" in said.stdout
         assert "searched 12 evaluations made, 0 reused" in said.stdout
-        assert "unusable 1 row of the input" in said.stderr
+        assert "1 left out: 'Xx' in 'LiXx' is not an element" in said.stdout
         (side,) = Path("runs/tiny").glob("unusable_rows_*.csv")
         assert "'Xx' in 'LiXx' is not an element" in side.read_text()
 

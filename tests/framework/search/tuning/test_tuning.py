@@ -17,7 +17,7 @@ from framework.config.experiment import experiment_from
 from framework.config.schema import Component
 from framework.execution.processes import Processes
 from framework.registry.registry import ENCODERS
-from framework.runs.plan import divided
+from framework.runs.items import divided
 from framework.runs.plan import plan as plan_runs
 from framework.search.study.study import open_study
 from framework.search.study.trials import ended
