@@ -20,15 +20,12 @@ import pandas as pd
 import xarray as xr
 
 from framework.base.digest import digest
-from framework.base.errors import UserError, nearest, placed
+from framework.base.errors import UserError, placed
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
 from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
 from framework.contracts.split import Split, divide
-from framework.contracts.task import Task
-from framework.registry.metrics import metric_of, registered
-from framework.registry.parameters import parameters
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
 from framework.registry.source_code import code_digest
 from framework.runs.components import (
@@ -41,6 +38,7 @@ from framework.runs.components import (
     task_of,
     tried,
 )
+from framework.runs.measured import measuring, require_measured
 from framework.runs.saved import begin, same_training
 
 ENGINE = Path(__file__).with_name("execution.py")
@@ -91,12 +89,12 @@ def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run
     """
     prefix = f"{where}: " if where else ""
     dataset = resolved(DATASETS, experiment.dataset, f"{prefix}dataset")
-    task = resolve_task(_measuring(experiment, f"{prefix}task"), f"{prefix}task")
+    task = resolve_task(measuring(experiment, f"{prefix}task"), f"{prefix}task")
     data, wanted = json.dumps(dataset), json.dumps(task)
     with placed(where):
         items = prepared_items(data, wanted)
         judge = task_of(task)
-        _require_measured(experiment, judge)
+        require_measured(experiment, judge)
     encoders = []
     fitted: dict[str, Representation] = {}
     for i, component in enumerate(experiment.encoders):
@@ -238,45 +236,6 @@ def fields_of(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.n
         {"element_set": ("material", names), "order": ("material", order.to_numpy())}
     )
     return fields, member
-
-
-def _measuring(experiment: Experiment, where: str) -> Component:
-    """The task, told which registered metrics the experiment asks for."""
-    objectives = (experiment.tuning and experiment.tuning.objectives) or ()
-    names = registered([*(experiment.metrics or ()), *objectives])
-    task = experiment.task
-    if not names or "extra_metrics" not in parameters(TASKS.load(task.name, where)):
-        return task
-    given = task.parameters.get("extra_metrics", [])
-    extra = [*given, *(name for name in names if name not in given)]
-    return task.model_copy(update={"parameters": {**task.parameters, "extra_metrics": extra}})
-
-
-def _require_measured(experiment: Experiment, task: Task) -> None:
-    """Refuse metrics and objectives that the task does not measure, or whose file has a fault."""
-    tuning = experiment.tuning and experiment.tuning.objectives
-    shown = experiment.metrics or list(task.default_metrics)
-    named = {"metrics": shown, "tuning.objectives": tuning}
-    for key, names in named.items():
-        for name in names or ():
-            if name not in (*task.metrics, "seconds_fit") or (key, name) == (
-                "metrics",
-                "seconds_fit",
-            ):
-                raise UserError(
-                    f"{key}: '{name}' is not measured by task '{task.name}'; "
-                    f"{_nearest_metric(name, task.metrics)}"
-                )
-            if name != "seconds_fit":
-                metric_of(name, key)
-
-
-def _nearest_metric(name: str, known: tuple[str, ...]) -> str:
-    """A task may measure hundreds: where none is near, one stands for all."""
-    hint = nearest(name, known)
-    return (
-        hint if len(known) < 30 or hint.startswith("did you mean") else f"for instance '{known[0]}'"
-    )
 
 
 def code_of(settings: dict[str, Any]) -> str:

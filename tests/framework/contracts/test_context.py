@@ -220,5 +220,5 @@ def test_a_task_may_have_none_to_give_and_must_write_the_rest_of_its_contract():
     assert task_of(settings).context(None, None, None, None) is None
     with pytest.raises(UserError, match="lacks items, judge, metrics, validate"):
         require_conforming("task", type("Half", (Task,), {"name": "half"}), "half.py")
-    with pytest.raises(UserError, match="make it a subclass of framework.contracts.task.Task"):
+    with pytest.raises(UserError, match="make it a subclass of framework"):
         require_conforming("task", SimpleNamespace, "half.py")
