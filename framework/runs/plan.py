@@ -10,14 +10,11 @@ from typing import Any
 
 import xarray as xr
 
-from framework.base.errors import UserError, nearest, placed
+from framework.base.errors import UserError, placed
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
 from framework.contracts.representation import Representation
-from framework.contracts.task import Task
-from framework.registry.metrics import metric_of, registered
-from framework.registry.parameters import parameters
-from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.runs.components import (
     built,
     read_by,
@@ -31,6 +28,7 @@ from framework.runs.components import (
 from framework.runs.files import file_digests
 from framework.runs.finished import RUNS
 from framework.runs.items import divided, folds_of, prepared_items
+from framework.runs.measured import measuring, require_measured
 from framework.runs.run import Run, code_of
 from framework.runs.saved import begin
 from framework.runs.settings import same_training
@@ -83,10 +81,10 @@ def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run
     """
     prefix = f"{where}: " if where else ""
     dataset = resolved(DATASETS, experiment.dataset, f"{prefix}dataset")
-    task = resolve_task(_measuring(experiment, f"{prefix}task"), f"{prefix}task")
+    task = resolve_task(measuring(experiment, f"{prefix}task"), f"{prefix}task")
     with placed(where):
         items = prepared_items(json.dumps(dataset), json.dumps(task))
-        _require_measured(experiment, task_of(task))
+        require_measured(experiment, task_of(task))
     contestants = _contestants(experiment, items, prefix, runs)
     common = {
         "dataset": dataset,
@@ -152,42 +150,3 @@ def _cells(
                     # refuses a fold that cannot be judged before anything is computed
                     judge.require(*divided(cell))
                 yield cell, f"{component.title}/{fold}" if fold else component.title
-
-
-def _measuring(experiment: Experiment, where: str) -> Component:
-    """The task, told which registered metrics the experiment asks for."""
-    objectives = (experiment.tuning and experiment.tuning.objectives) or ()
-    names = registered([*(experiment.metrics or ()), *objectives])
-    task = experiment.task
-    if not names or "extra_metrics" not in parameters(TASKS.load(task.name, where)):
-        return task
-    given = task.parameters.get("extra_metrics", [])
-    extra = [*given, *(name for name in names if name not in given)]
-    return task.model_copy(update={"parameters": {**task.parameters, "extra_metrics": extra}})
-
-
-def _require_measured(experiment: Experiment, task: Task) -> None:
-    """Refuse metrics and objectives that the task does not measure, or whose file has a fault."""
-    tuning = experiment.tuning and experiment.tuning.objectives
-    shown = experiment.metrics or list(task.default_metrics)
-    named = {"metrics": shown, "tuning.objectives": tuning}
-    for key, names in named.items():
-        for name in names or ():
-            if name not in (*task.metrics, "seconds_fit") or (key, name) == (
-                "metrics",
-                "seconds_fit",
-            ):
-                raise UserError(
-                    f"{key}: '{name}' is not measured by task '{task.name}'; "
-                    f"{_nearest_metric(name, task.metrics)}"
-                )
-            if name != "seconds_fit":
-                metric_of(name, key)
-
-
-def _nearest_metric(name: str, known: tuple[str, ...]) -> str:
-    """A task may measure hundreds: where none is near, one stands for all."""
-    hint = nearest(name, known)
-    return (
-        hint if len(known) < 30 or hint.startswith("did you mean") else f"for instance '{known[0]}'"
-    )

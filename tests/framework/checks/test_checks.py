@@ -7,6 +7,7 @@ import pytest
 from framework.base.errors import UserError
 from framework.checks import datasets, items, metrics, splits
 from framework.contracts.dataset import data_set
+from framework.contracts.task import Task
 from framework.metrics.regression import RegressionMetric
 from framework.registry.metrics import BUILT_IN, metric_of
 from framework.registry.parameters import REQUIRED, parameters
@@ -165,9 +166,8 @@ def test_a_metric_that_breaks_its_contract_is_told_why(changes, problem):
 
 
 def test_a_kind_without_checks_is_named(tmp_path):
-    class Judging:
-        def judge(self):
-            """Nothing."""
+    class Judging(Task):
+        """A task that does nothing."""
 
     with pytest.raises(UserError, match="have no checks; run an experiment"):
         items.check(Judging, DATASET, {}, "judging.py")
