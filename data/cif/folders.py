@@ -25,13 +25,13 @@ Contents = dict[str, bytes | str]
 def holds_cifs(path: str | Path) -> bool:
     """True for a folder, a CIF file, and an archive with a CIF file in it."""
     path = Path(path)
-    if path.is_dir() or path.name.lower().endswith(_CIF):
-        return True
-    if not path.is_file() or not path.name.lower().endswith(_ARCHIVES):
-        return False
     try:
+        if path.is_dir() or path.name.lower().endswith(_CIF):
+            return True
+        if not path.is_file() or not path.name.lower().endswith(_ARCHIVES):
+            return False
         return any(_wanted(name) and not _is_table(name) for name, _ in _members(path))
-    except UserError:
+    except (UserError, OSError):  # whoever reads it says what is wrong
         return False
 
 

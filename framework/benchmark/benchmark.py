@@ -71,9 +71,9 @@ def benchmark(
     from framework.benchmark import records
 
     planned = plan(experiment, where, runs)
-    remove_abandoned(runs / "cells")
     folder = runs / experiment.name
     require_writable(folder)
+    remove_abandoned(runs / "cells")
     tracker.require()
     missing = {run.digest: run for run in planned if not run.finished(runs)}
     outcome = Outcome(None, folder, planned)

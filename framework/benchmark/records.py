@@ -101,9 +101,12 @@ def _metrics(cell: xr.Dataset) -> dict[str, float]:
     for step in ("fit", "score"):
         measured[f"seconds/{step}"] = float(cell.attrs[f"seconds_{step}"])
     quantities = json.loads(cell.attrs["audit"])[2]
-    return measured | {
-        f"audit/{name}": value for name, value in quantities.items() if math.isfinite(value)
-    }
+    return _finite(measured | {f"audit/{name}": value for name, value in quantities.items()})
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that have a value: of few hits there may be no interval."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _curves(cell: xr.Dataset) -> Mapping[str, list[Point]]:
@@ -150,7 +153,7 @@ def summary_of(
     return Summary(
         state,
         text,
-        metrics={f"best/{column}": float(best[column]) for column in columns},
+        metrics=_finite({f"best/{column}": float(best[column]) for column in columns}),
         tags={"winner": str(best["encoder"])},
         files=files,
         winner=Winner(cell, runs / "cells" / cell),

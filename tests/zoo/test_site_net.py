@@ -154,7 +154,7 @@ def test_a_finished_run_is_a_beginning_where_it_learned_from_the_same(desk, blan
             "task": {"name": "property", "properties": ["formation_energy"], "labels": [20]}
             | {"sample": 60}
         },
-        "is no finished run": {"encoders": [net | {"pretrained": "0123456"}]},
+        "is not a finished run": {"encoders": [net | {"pretrained": "0123456"}]},
         "has another network (": {"encoders": [net | {"site_dim": 16}]},
         "is a run of Constant; take one of deep_infomax": {
             "encoders": [net | {"pretrained": digest_of("constant", runs)}]

@@ -285,8 +285,8 @@ def test_a_data_file_that_cannot_be_used_is_explained(name, content, message):
         ("oqmd_icds", "'oqmd_icds' is not a registered data set; did you mean 'oqmd_icsd'?"),
         ("set.txt", "set.txt: no such file (a data set"),
         ("set.txt", "did you mean 'sets.txt'?"),
-        (".", ".: is a folder, not a file"),
-        ("", ".: is a folder, not a file"),
+        (".", ".: no .cif file (it has sets.txt)"),
+        ("", ".: no .cif file (it has sets.txt)"),
         ("y" * 300, "is not a registered data set"),
         ("y" * 300 + ".csv", "cannot be read (File name too long"),
     ],
@@ -860,7 +860,10 @@ def test_a_good_model_file_holds_every_check():
     [
         ("class Mine(\n", "mine.py: fails on import: SyntaxError"),
         ("import nosuch\n", "mine.py, line 1: fails on import: ModuleNotFoundError"),
-        ("x = 1\n", "holds no item; name its class 'Mine' or its function 'mine', as the file"),
+        (
+            "x = 1\n",
+            "holds no item; name its class 'Mine', or its function or object 'mine', as the file",
+        ),
         ("", "mine.py: the file is empty (a model file)"),
     ],
 )
@@ -873,7 +876,7 @@ def test_a_file_that_holds_no_model_is_explained(source, message):
     ("source", "problem"),
     [
         ('"""Mine."""\n\n\nclass Mine:\n    pass\n', "the item is not a subclass of Encoder"),
-        ('"""Mine."""\n\n\ndef mine():\n    pass\n', "the item is not a subclass of Encoder"),
+        ('"""Mine."""\n\n\ndef mine():\n    pass\n', "it gives NoneType, not an xarray.Dataset"),
         (MODEL.partition("\n")[2], "the file has no docstring"),
         (MODEL.replace("phase_field", "phasefield"), "did you mean 'phase_field'?"),
         (MODEL.replace('representation = "phase_field"', ""), "set the class attribute"),

@@ -20,7 +20,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from framework.base.errors import UserError
-from framework.benchmark import records, results
+from framework.benchmark import records
 from framework.benchmark.benchmark import Outcome, benchmark
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import Experiment, experiment_from
@@ -377,7 +377,7 @@ class TestNothingTwice:
         runs, complete = fresh
         broken = complete.plan[0]
         shutil.move(broken.folder(runs), tmp_path / "later")
-        cube = results.collect(experiment, complete.plan, runs)
+        cube = cube_of(experiment, complete.plan, runs)
         failed = dataclasses.replace(
             complete, results=cube, failures={broken.digest: "loss is nan\n" + "x" * 9000}
         )
