@@ -25,9 +25,12 @@ Contents = dict[str, bytes | str]
 def holds_cifs(path: str | Path) -> bool:
     """True for a folder, a CIF file, and an archive with a CIF file in it."""
     path = Path(path)
-    if path.is_dir() or path.name.lower().endswith(_CIF):
-        return True
-    if not path.is_file() or not path.name.lower().endswith(_ARCHIVES):
+    try:
+        if path.is_dir() or path.name.lower().endswith(_CIF):
+            return True
+        if not path.is_file() or not path.name.lower().endswith(_ARCHIVES):
+            return False
+    except OSError:  # a name too long for a file: whoever reads it says so
         return False
     try:
         return any(_wanted(name) and not _is_table(name) for name, _ in _members(path))

@@ -19,6 +19,7 @@ def far_off(factors: list[float]) -> SimpleNamespace:
     """A decoder that gives each sample back, scaled by a factor of its own."""
     scales = torch.tensor(factors)[:, None]
     return SimpleNamespace(
+        decodes=True,
         device=torch.device("cpu"),
         encode=lambda batch: batch,
         decode=lambda latent: latent * scales,
