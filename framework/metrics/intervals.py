@@ -17,8 +17,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import beta, norm, t
 
 from framework.metrics.bootstrap import FloatArray, interval
 from framework.metrics.scales import IDENTITY, Scale
@@ -54,7 +52,7 @@ def resampled(
     if n >= MANY or n < 2 or not scale.holds(value):
         return Interval(*(float(end) for end in interval(replicates, level)))
     spread = float(replicates.std()) * (n / (n - 1)) ** 0.5
-    half = float(t.ppf(0.5 + level / 2, n - 1)) * spread * scale.slope(value)
+    half = _students_t(0.5 + level / 2, n - 1) * spread * scale.slope(value)
     centre = scale.forward(value)
     return Interval(scale.inverse(centre - half), scale.inverse(centre + half))
 
@@ -64,8 +62,10 @@ def p_value(value: float, replicates: FloatArray, n: float) -> float:
     spread = float(replicates.std())
     if not spread > 0:
         return 1.0 if value == 0 else 0.0
-    distribution = norm if n >= MANY or n < 2 else t(n - 1)
-    return float(2 * distribution.sf(abs(value) / spread))
+    from scipy.special import ndtr, stdtr
+
+    below = -abs(value) / spread
+    return float(2 * (ndtr(below) if n >= MANY or n < 2 else stdtr(n - 1, below)))
 
 
 def holm(p_values: list[float]) -> list[float]:
@@ -87,16 +87,18 @@ def share_score(share: float, n: float, level: float = 0.95) -> Interval:
 def exact(share: float, n: float, level: float = 0.95) -> Interval:
     """Of a proportion of n independent outcomes, never too narrow. Source: Clopper and Pearson,
     Biometrika 26, 404 (1934)."""
+    from scipy.special import betaincinv
+
     hits, tail = share * n, (1 - level) / 2
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    low = float(betaincinv(hits, n - hits + 1, tail)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
     return Interval(low, high)
 
 
 def wilson(share: float, n: float, level: float = 0.95) -> Interval:
     """Of a proportion of n independent outcomes. Source: Wilson, J. Am. Stat. Assoc. 22, 209
     (1927)."""
-    z = float(norm.ppf(0.5 + level / 2))
+    z = _standard_normal(0.5 + level / 2)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
@@ -109,7 +111,7 @@ def auroc_score(auroc: float, n_positive: int, n_negative: int, level: float = 0
     and not at the observed one, so that it does not vanish at 0 and 1 (Newcombe, Stat. Med. 25,
     559, 2006).
     """
-    z = float(norm.ppf(0.5 + level / 2))
+    z = _standard_normal(0.5 + level / 2)
 
     def beyond(true: float) -> float:
         """Above 0 where the observed value is more than z standard errors away."""
@@ -122,8 +124,24 @@ def auroc_score(auroc: float, n_positive: int, n_negative: int, level: float = 0
     return Interval(_end(beyond, 0.0, auroc), _end(beyond, 1.0, auroc))
 
 
+def _standard_normal(probability: float) -> float:
+    """Its quantile. SciPy waits until it is needed: listings start without it."""
+    from scipy.special import ndtri
+
+    return float(ndtri(probability))
+
+
+def _students_t(probability: float, degrees: float) -> float:
+    """Its quantile."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, probability))
+
+
 def _end(beyond: Callable[[float], float], edge: float, value: float) -> float:
     """Where an interval around a value ends, towards an edge of the range."""
+    from scipy.optimize import brentq
+
     tiny = 1e-9  # at an edge itself the error is 0
     start, stop = abs(edge - tiny), min(max(value, tiny), 1 - tiny)
     if beyond(start) <= 0 or beyond(stop) > 0:

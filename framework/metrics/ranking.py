@@ -50,7 +50,7 @@ def evaluate(
     bootstrap (`bootstrap.paired_difference`). Values never depend on the order of the items.
 
     Of fewer than `FEW` positives (or groups that hold one) resamples are nearly alike: replicates
-    are then NaN.
+    are then NaN, as they are where a cut is nearly full of positives.
 
     An item drawn twice ties with itself. At mean ranks this holds `mean_reciprocal_rank` and
     `bedroc_20` slightly down, so near a perfect ranking their interval can lie below the value.
@@ -80,7 +80,7 @@ def evaluate(
         while counts := list(islice(drawn, at_once)):
             ranking = Ranking(prior, *map(np.stack, zip(*counts, strict=True)))
             for row, metric in zip(replicates, metrics, strict=True):
-                if metric.fewest < math.inf:
+                if metric.fewest < math.inf and not metric.settled(hits):
                     row[start : start + len(counts)] = metric.compute(ranking)
             start += len(counts)
     random = random_order(
@@ -88,7 +88,10 @@ def evaluate(
     )
     without = [metric.score_interval and metric.score_interval(hits) for metric in metrics]
     n = min(hits.positive, hits.negative)
-    able = [n >= metric.fewest or metric.enough(hits) for metric in metrics]
+    able = [
+        not metric.settled(hits) and (n >= metric.fewest or metric.enough(hits))
+        for metric in metrics
+    ]
     independent = [n] * len(metrics)
     return evaluation_of(metrics, values, random, replicates, independent, able, without, level)
 

@@ -42,12 +42,14 @@ class RankingMetric(Metric):
         score_interval: the interval where hits are fewer than ``fewest``; None where there is none
             to be had.
         enough: whether hits are enough for resampling though they are fewer than that.
+        settled: whether hardly anything can vary, however many the hits: never resampled.
     """
 
     compute: Callable[[Order], FloatArray]
     random: Callable[[RandomOrder], float] | None = None
     score_interval: Callable[[Hits], Interval] | None = None
     enough: Callable[[Hits], bool] = lambda hits: False
+    settled: Callable[[Hits], bool] = lambda hits: False
 
     def by_chance(self, order: RandomOrder) -> float:
         """The value under random order."""
@@ -131,6 +133,16 @@ def _on_both_sides(cut: _Cut) -> Callable[[Hits], bool]:
     return enough
 
 
+def _nearly_full(cut: _Cut) -> Callable[[Hits], bool]:
+    """Whether a cut holds fewer than `FEW` candidates: percentiles then cover 80 %."""
+
+    def settled(hits: Hits) -> bool:
+        k = cut(hits.ranking)
+        return float((k - hits.ranking.hits_in(k))[0]) < FEW
+
+    return settled
+
+
 def _recall(name: str, place: str, cut: _Cut) -> RankingMetric:
     return RankingMetric(
         name=f"recall_at_{name}",
@@ -139,6 +151,7 @@ def _recall(name: str, place: str, cut: _Cut) -> RankingMetric:
         scale=LOGIT,
         fewest=MANY,
         enough=_on_both_sides(cut),
+        settled=_nearly_full(cut),
         compute=lambda order: order.hits_in(cut(order)) / order.n_positive,
         score_interval=_of_share(cut, lambda order: np.ones(1)),
     )
@@ -152,6 +165,7 @@ def _precision(name: str, place: str, cut: _Cut) -> RankingMetric:
         scale=LOGIT,
         fewest=MANY,
         enough=_on_both_sides(cut),
+        settled=_nearly_full(cut),
         compute=lambda order: order.hits_in(cut(order)) / cut(order),
         score_interval=_of_share(cut, lambda order: order.n_positive / cut(order)),
     )
@@ -166,6 +180,7 @@ def _enrichment(name: str, place: str, cut: _Cut) -> RankingMetric:
         scale=LOG,
         fewest=MANY,
         enough=_on_both_sides(cut),
+        settled=_nearly_full(cut),
         compute=lambda order: order.hits_in(cut(order)) / cut(order) / (order.n_positive / order.n),
         score_interval=_of_share(cut, lambda order: order.n / cut(order)),
     )

@@ -255,16 +255,27 @@ def test_the_recall_curve_of_a_constant_score_is_the_diagonal():
 
 @every_ranking
 def test_replicates_equal_a_loop_that_resamples_the_items(decimals):
-    scores, relevance = gaussian(15, 250, decimals=decimals)
+    scores, relevance = gaussian(15, 3000, decimals=decimals)
     replicates = evaluate(scores, relevance, prior=PRIOR, n_resamples=40, seed=3).replicates
     resampled = [metric.fewest < math.inf for metric in RANKING.values()]
     positives, candidates = np.flatnonzero(relevance), np.flatnonzero(~relevance)
-    for b, (drawn, drawn_candidates) in enumerate(resample_indices(15, 250, 40, seed=3)):
+    for b, (drawn, drawn_candidates) in enumerate(resample_indices(15, 3000, 40, seed=3)):
         items = np.r_[positives[drawn], candidates[drawn_candidates]]
         one = ranking_metrics(scores[items], relevance[items], prior=PRIOR)
         expected = np.array(list(one.values()))
         assert replicates[resampled, b] == pytest.approx(expected[resampled], abs=1e-10)
     assert np.isnan(replicates[np.logical_not(resampled)]).all()
+
+
+def test_a_cut_that_is_nearly_full_of_positives_is_not_resampled():
+    scores, relevance = np.arange(1000.0), np.arange(1000) >= 850
+    found = evaluate(scores, relevance, prior=PRIOR, n_resamples=30)
+    rows = dict(zip(RANKING, found.replicates, strict=True))
+    full = [name for name in RANKING if name.endswith(("_1pct", "_5pct", "_100"))]
+    assert all(np.isnan(rows[name]).all() for name in full)
+    assert np.isfinite(rows["auroc"]).all()
+    assert found.low["recall_at_1pct"] < found.values["recall_at_1pct"] == 10 / 150
+    assert found.high["precision_at_5pct"] == 1
 
 
 def test_replicates_do_not_depend_on_how_many_are_computed_at_once(monkeypatch):
