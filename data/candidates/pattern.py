@@ -21,7 +21,7 @@ class Pattern(CandidateSource):
     """A field space: which element sets belong to it, and which of them nobody has reported.
 
     Args:
-        pattern: cations ``M`` and anions ``A``, told apart by primes, joined by hyphens.
+        pattern: cations ``M`` and anions ``A``, distinguished by primes, joined by hyphens.
         cations: the elements that M stands for; by default those of the reported fields.
         anions: the elements that A stands for.
         contains: elements that every field of the space holds.
@@ -102,14 +102,14 @@ def require_elements(symbols: Iterable[str], where: str) -> None:
     """Refuse what is not an element symbol.
 
     Raises:
-        UserError: with the nearest symbols; or one stands twice.
+        UserError: with the nearest symbols; or one is listed twice.
     """
     symbols = list(symbols)
     for symbol in symbols:
         if symbol not in SYMBOLS:
             raise UserError(f"{where}: '{symbol}' is not an element; {nearest_elements(symbol)}")
         if symbols.count(symbol) > 1:
-            raise UserError(f"{where}: {symbol} stands twice; name it once")
+            raise UserError(f"{where}: {symbol} is listed twice; list it once")
 
 
 def _counts(pattern: str) -> tuple[int, int]:

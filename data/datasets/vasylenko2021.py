@@ -34,7 +34,7 @@ def vasylenko2021(path: str | Path, strict: bool = False) -> xr.Dataset:
     there are 2,020 sets. The published system learned from all 2,021 fields.
 
     Beside the contract: `elements_published`, the four symbols as published, and `repeated`,
-    whether one of them stands twice.
+    whether one of them is listed twice.
 
     Args:
         path: the folder with `training_fields.dat`; the data set needs no other file of it.
@@ -107,6 +107,6 @@ def read_fields(file: Path) -> list[tuple[str, ...]]:
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise UserError(
-            f"{file}: {'; '.join(wrong[:3])}{more}; mend the file or take a fresh copy ({_PURPOSE})"
+            f"{file}: {'; '.join(wrong[:3])}{more}; fix the file or take a fresh copy ({_PURPOSE})"
         )
     return fields

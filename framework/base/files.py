@@ -62,8 +62,15 @@ def whole_folder(path: Path, complete: str) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Delete what killed processes of this machine left of `whole_folder` in a folder."""
-    for scratch in folder.glob(f".*.{socket.gethostname()}.*"):
+    """Delete what killed processes of this machine left of `whole_folder` in a folder.
+
+    A folder that cannot be read holds nothing: whoever writes to it says what is wrong.
+    """
+    try:
+        scratches = list(folder.glob(f".*.{socket.gethostname()}.*"))
+    except OSError:
+        return
+    for scratch in scratches:
         pid = scratch.name.rpartition(".")[2]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(scratch, ignore_errors=True)

@@ -31,7 +31,7 @@ class Outcome:
         folder: where results, leaderboard and figures lie.
         plan: all runs of the experiment.
         failures: cause by digest, of the runs that failed; it names the file with the traceback.
-        computed: digests of the runs that were computed now; the others stood already.
+        computed: digests of the runs that were computed now; the others were reused.
         tracked: what the tracker knows the benchmark by; None where nothing is kept.
         replaced: settings in which earlier results in this folder differed, which are replaced.
     """

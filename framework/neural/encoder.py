@@ -58,7 +58,10 @@ class NeuralEncoder(Encoder, pl.LightningModule):
     def decode(self, latent: Tensor) -> Tensor:
         """Presentations (b, width) of latent vectors (b, latent_dim); an encoder that is generative
         writes it, and `decodes` then says so."""
-        raise NotImplementedError(f"{type(self).__name__} has no decoder")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no decoder: write decode(latent) as a method (a network "
+            "under the name 'decode' is hidden by the one of the base class)"
+        )
 
     def posterior(self, batch: Any) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latent vectors, each (b, latent_dim), of presentations; an

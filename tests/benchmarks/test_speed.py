@@ -203,7 +203,7 @@ def test_an_unchanged_benchmark_is_not_computed_again(tmp_path, capsys):
     (again,) = medians(1, lambda: said.append(_process(*command)))
 
     for output in said:
-        assert "0 computed, 1 stood already" in output
+        assert "0 computed, 1 reused" in output
     repeats = len(SHIPPED.splits) * len(SHIPPED.seeds)
     whole = again + repeats * (first - again)
     with capsys.disabled():

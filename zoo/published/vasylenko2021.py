@@ -40,7 +40,7 @@ TABLE = "published_37"
 def vasylenko2021(path: str | Path) -> dict[str, float]:
     """Every published figure, recomputed from the fields and the element features.
 
-    - ``n_training_fields``, ``n_repeated`` (an element stands twice), ``n_candidates``;
+    - ``n_training_fields``, ``n_repeated`` (an element is listed twice), ``n_candidates``;
     - ``element_features_max_difference``: our element table against the published one, in
       standard deviations of the feature over the elements that occur;
     - ``training_score_max_difference``, ``candidate_score_max_difference``,

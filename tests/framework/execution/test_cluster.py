@@ -125,6 +125,7 @@ def test_a_closed_stream_ends_what_it_has_begun_and_leaves_the_workers(scheduler
     executor = Cluster(scheduler.address, tmp_path)
     with closing(executor.run(Deed(tmp_path), ["sleep 0", "value 1"], print)) as ending:
         assert next(ending)[0] == "value 1"
+        wait_until(lambda: (tmp_path / "sleep 0").exists())
     (worker,) = attempts(tmp_path, "sleep 0")
     started = time.monotonic()
     # the workers are free: two pieces at once do not wait for the end of the 50 seconds

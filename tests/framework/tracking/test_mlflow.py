@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 from framework.base.errors import UserError
 from framework.benchmark import records
 from framework.benchmark.benchmark import Outcome, benchmark
+from framework.benchmark.cube import collect as cube_of
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import Experiment, experiment_from
 from framework.runs.cell import read_cell
@@ -193,8 +194,9 @@ class TestWhatIsLogged:
                 for metric in cube["metric"].values:
                     at = cell.sel(metric=metric)
                     np.testing.assert_equal(logged[f"holdout/{metric}"], float(at["value"]))
-                    for side in ("low", "high", "random"):
-                        np.testing.assert_equal(logged[f"holdout/{metric}_{side}"], float(at[side]))
+                    for side in ("low", "high", "random"):  # of few hits there is no interval
+                        value = logged.get(f"holdout/{metric}_{side}", np.nan)
+                        np.testing.assert_equal(value, float(at[side]))
                 assert logged["seconds/fit"] == float(cell["seconds_fit"])
                 assert logged["seconds/score"] == float(cell["seconds_score"])
 
