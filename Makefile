@@ -27,12 +27,12 @@ setup: $(READY) ## make .venv from requirements.lock
 benchmark: $(READY) ## the reference experiment: nine encoders, two splits, three seeds
 	.venv/bin/phasezoo benchmark experiments/phase_field_benchmark.yaml --workers $(WORKERS)
 
-test: $(READY) ## the tests
+test: $(READY) ## the tests, in minutes
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not speed and not slow"
-	.venv/bin/python -m pytest -m speed -s
 
-test-slow: $(READY) ## the tests that `make test` leaves out: what two commands do to each other
-	.venv/bin/python -m pytest -m slow
+test-all: test ## then the slow ones (kill loops, clusters, databases, commands at once) and the timings
+	.venv/bin/python -m pytest -m "slow and not speed"
+	.venv/bin/python -m pytest -m speed -s
 
 lint: $(READY) ## ruff and mypy
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
@@ -59,4 +59,4 @@ lock: ## pin what pyproject.toml asks for into requirements.lock
 clean: ## remove .venv and caches; results in runs/ stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help setup benchmark test test-slow lint format ui readme screenshots lock clean
+.PHONY: help setup benchmark test test-all lint format ui readme screenshots lock clean

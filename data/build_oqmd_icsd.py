@@ -15,7 +15,7 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,77 +55,8 @@ def read_rows(database: Path, limit: int | None = None) -> list[Any]:
 def build(rows: Iterable[Any]) -> xr.Dataset:
     """The data set of these rows; what is left out is printed with the reason."""
     kept = [row for row in rows if not _left_out(row)]
-    fractional = [_fractional_coordinates(row) for row in kept]
-    with warnings.catch_warnings():  # spglib announces another way to report failures
-        warnings.simplefilter("ignore", DeprecationWarning)
-        space_group = [_space_group(row, f) for row, f in zip(kept, fractional, strict=True)]
-    print(f"{len(kept)} materials")
-    print(f"no space group found by spglib, stored as 0: {space_group.count(0)}")
-    print(f"no band gap, stored as NaN: {sum(not np.isfinite(row.bandgap) for row in kept)}")
-
-    formulas = [_reduced_formula(row) for row in kept]
-    lattice = _quantise(np.stack([np.asarray(row.cell) for row in kept]), LATTICE_STEP)
-    coordinates = _quantise(np.concatenate(fractional), FRACTION_STEP)
-
-    def energies(field: str) -> np.ndarray:
-        return np.array([row.get(field) for row in kept], np.float32)
-
     return data_set(
-        {
-            "formula": ("material", np.array(formulas)),
-            "element_set": (
-                "material",
-                np.array([formula_element_set(formula) for formula in formulas]),
-            ),
-            "formation_energy": (
-                "material",
-                energies("delta_e"),
-                {"long_name": "formation energy", "units": "eV/atom"},
-            ),
-            "band_gap": (
-                "material",
-                energies("bandgap"),
-                {"long_name": "band gap (PBE), NaN where none was computed", "units": "eV"},
-            ),
-            "hull_distance": (
-                "material",
-                energies("stability"),
-                {
-                    "long_name": "distance to the convex hull of the competing phases, "
-                    "negative where the phase is stable",
-                    "units": "eV/atom",
-                },
-            ),
-            "space_group": (
-                "material",
-                np.array(space_group, np.int16),
-                {
-                    "long_name": "international number of the space group, 0 where spglib "
-                    f"found none at symprec {SYMPREC} A"
-                },
-            ),
-            "icsd_code": (
-                "material",
-                np.array([_icsd_code(row) for row in kept], np.int32),
-                {"long_name": "ICSD collection code, given in the order of entry"},
-            ),
-            "n_sites": ("material", np.array([len(row.numbers) for row in kept], np.int16)),
-            "lattice": (
-                ("material", "cell_vector", "axis"),
-                lattice,
-                {"long_name": "cell vectors, Cartesian", "units": "angstrom"},
-            ),
-            "atomic_number": (
-                "site",
-                np.concatenate([row.numbers for row in kept]).astype(np.uint8),
-                {"long_name": "atomic number; the sites of one material after the other"},
-            ),
-            "fractional_coordinates": (
-                ("site", "axis"),
-                coordinates,
-                {"long_name": "fractional coordinates, rounded to less than 1e-4 angstrom"},
-            ),
-        },
+        {**_of_materials(kept), **_of_crystals(kept)},
         name="oqmd_icsd",
         title="Reported crystal structures with formation energy, band gap and hull distance",
         source=ATTRIBUTION,
@@ -134,6 +65,72 @@ def build(rows: Iterable[Any]) -> xr.Dataset:
         properties=("formation_energy", "band_gap", "hull_distance"),
         time="icsd_code",
     )
+
+
+def _of_materials(rows: Sequence[Any]) -> dict[str, Any]:
+    """Formulas, energies and codes, as `xarray.Dataset` takes them."""
+    print(f"{len(rows)} materials")
+    print(f"no band gap, stored as NaN: {sum(not np.isfinite(row.bandgap) for row in rows)}")
+    formulas = [_reduced_formula(row) for row in rows]
+    element_sets = [formula_element_set(formula) for formula in formulas]
+
+    def energies(field: str, long_name: str, units: str) -> tuple[str, np.ndarray, dict[str, str]]:
+        values = np.array([row.get(field) for row in rows], np.float32)
+        return "material", values, {"long_name": long_name, "units": units}
+
+    return {
+        "formula": ("material", np.array(formulas)),
+        "element_set": ("material", np.array(element_sets)),
+        "formation_energy": energies("delta_e", "formation energy", "eV/atom"),
+        "band_gap": energies("bandgap", "band gap (PBE), NaN where none was computed", "eV"),
+        "hull_distance": energies(
+            "stability",
+            "distance to the convex hull of the competing phases, negative where the phase is stable",
+            "eV/atom",
+        ),
+        "icsd_code": (
+            "material",
+            np.array([_icsd_code(row) for row in rows], np.int32),
+            {"long_name": "ICSD collection code, given in the order of entry"},
+        ),
+    }
+
+
+def _of_crystals(rows: Sequence[Any]) -> dict[str, Any]:
+    """Space groups, cells and sites, as `xarray.Dataset` takes them."""
+    fractional = [_fractional_coordinates(row) for row in rows]
+    with warnings.catch_warnings():  # spglib announces another way to report failures
+        warnings.simplefilter("ignore", DeprecationWarning)
+        space_group = [_space_group(row, f) for row, f in zip(rows, fractional, strict=True)]
+    print(f"no space group found by spglib, stored as 0: {space_group.count(0)}")
+    lattice = _quantise(np.stack([np.asarray(row.cell) for row in rows]), LATTICE_STEP)
+    coordinates = _quantise(np.concatenate(fractional), FRACTION_STEP)
+    return {
+        "space_group": (
+            "material",
+            np.array(space_group, np.int16),
+            {
+                "long_name": "international number of the space group, 0 where spglib "
+                f"found none at symprec {SYMPREC} A"
+            },
+        ),
+        "n_sites": ("material", np.array([len(row.numbers) for row in rows], np.int16)),
+        "lattice": (
+            ("material", "cell_vector", "axis"),
+            lattice,
+            {"long_name": "cell vectors, Cartesian", "units": "angstrom"},
+        ),
+        "atomic_number": (
+            "site",
+            np.concatenate([row.numbers for row in rows]).astype(np.uint8),
+            {"long_name": "atomic number; the sites of one material after the other"},
+        ),
+        "fractional_coordinates": (
+            ("site", "axis"),
+            coordinates,
+            {"long_name": "fractional coordinates, rounded to less than 1e-4 angstrom"},
+        ),
+    }
 
 
 def write(ds: xr.Dataset, out: Path) -> None:

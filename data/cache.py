@@ -22,8 +22,8 @@ Arrays = dict[str, np.ndarray]
 
 def cache_folder() -> Path:
     """Where the files are: `$PHASEZOO_CACHE`, else the user's cache folder of the platform."""
-    if own := os.environ.get(VARIABLE):
-        return Path(own).expanduser()
+    if folder := os.environ.get(VARIABLE):
+        return Path(folder).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "phasezoo"
     if sys.platform == "darwin":
@@ -51,8 +51,8 @@ def cached(kind: str, key: str, compute: Callable[[], Arrays]) -> Arrays:
         key: the digest of everything that decides the arrays.
     """
     path = cache_folder() / kind / f"{key}.npz"
-    if (found := _read(path, key)) is not None:
-        return found
+    if (kept := _read(path, key)) is not None:
+        return kept
     arrays = compute()
     try:
         _write(path, key, arrays)

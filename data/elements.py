@@ -78,11 +78,11 @@ def _published_37() -> ElementTable:
 
     What matminer lacks, or states otherwise than was published, comes from our own file.
     """
-    own, magpie = _user_table(_OWN_FEATURES), _magpie()
-    covered = ~np.isnan(own.values).all(axis=1)
+    corrections, magpie = _user_table(_OWN_FEATURES), _magpie()
+    covered = ~np.isnan(corrections.values).all(axis=1)
     values = np.full((len(SYMBOLS) + 1, len(PUBLISHED_37)), np.nan)
     for j, feature in enumerate(PUBLISHED_37):
-        source = own if feature in own.features else magpie
+        source = corrections if feature in corrections.features else magpie
         values[covered, j] = source.values[covered, source.features.index(feature)]
     pettifor = "Pettifor scale of Glawe et al., New J. Phys. 18, 093011 (2016)"
     used_by = "as used by Vasylenko et al., Nat. Commun. 12, 5561 (2021)"

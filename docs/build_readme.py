@@ -106,7 +106,7 @@ def with_block(text: str, name: str, content: str) -> str:
 
 def models() -> str:
     """The registered encoders and predictors as a Markdown table."""
-    from framework.commands.verbs import list_models
+    from framework.commands.models import list_models
 
     rows = [f"| `{row['name']}` | {row['kind']} | {row['summary']} |" for row in list_models()]
     return "\n".join(["| name | | what it is |", "| --- | --- | --- |", *rows])

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framework.base.errors import UserError as UserError
-    from framework.commands.tracked import benchmark as benchmark
-    from framework.commands.tracked import optimise as optimise
-    from framework.commands.tracked import tune as tune
-    from framework.commands.verbs import audit as audit
-    from framework.commands.verbs import models as models
-    from framework.commands.verbs import rank as rank
-    from framework.commands.verbs import run as run
+    from framework.commands.audit import audit as audit
+    from framework.commands.benchmark import benchmark as benchmark
+    from framework.commands.models import models as models
+    from framework.commands.optimise import optimise as optimise
+    from framework.commands.rank import rank as rank
+    from framework.commands.reproduce import reproduce as reproduce
+    from framework.commands.run import run as run
+    from framework.commands.tune import tune as tune
     from framework.config.experiment import read_experiment as read_experiment
     from framework.config.optimisation import read_optimisation as read_optimisation
     from framework.contracts.encoder import Encoder as Encoder
@@ -46,15 +47,16 @@ _WHERE = {
     "Representation": "framework.contracts.representation",
     "SavedRun": "framework.runs.saved",
     "UserError": "framework.base.errors",
-    "audit": "framework.commands.verbs",
-    "benchmark": "framework.commands.tracked",
-    "models": "framework.commands.verbs",
-    "optimise": "framework.commands.tracked",
-    "rank": "framework.commands.verbs",
+    "audit": "framework.commands.audit",
+    "benchmark": "framework.commands.benchmark",
+    "models": "framework.commands.models",
+    "optimise": "framework.commands.optimise",
+    "rank": "framework.commands.rank",
     "read_experiment": "framework.config.experiment",
     "read_optimisation": "framework.config.optimisation",
-    "run": "framework.commands.verbs",
-    "tune": "framework.commands.tracked",
+    "reproduce": "framework.commands.reproduce",
+    "run": "framework.commands.run",
+    "tune": "framework.commands.tune",
 }
 
 __all__ = sorted(_WHERE)

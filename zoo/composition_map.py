@@ -77,14 +77,7 @@ def composition_map(
     else:
         _tetrahedron(panels[0], elements, fractions, values, hits, colours, section)
     if section is not None:
-        corners, own = section.corners, np.flatnonzero(section.lying)
-        plane = _Plane(corners)
-        inside = [(number, int(own.searchsorted(i))) for number, i in numbers if i in own]
-        _panel(panels[1], plane(fractions[own]), values[own], hits[own], colours, inside)
-        _outline(panels[1], plane(corners), [_binary(elements, corner) for corner in corners])
-        charges = ", ".join(f"{e} {q:+d}" for e, q in zip(elements, section.states, strict=True))
-        title = f"charge-neutral section ({charges}): {len(own)} compositions"
-        panels[1].set_title(title, fontsize=10, pad=24)
+        _neutral_panel(panels[1], elements, fractions, values, hits, colours, section, numbers)
     bar = figure.colorbar(colours, ax=panels, shrink=0.75, pad=0.02, label=axis)
     if numbers:  # as a legend, which has room of its own
         key = [f"{number}  {names[i]}  {values[i]:.3g}" for number, i in numbers]
@@ -96,9 +89,30 @@ def composition_map(
         sign = "≥" if maximise else "≤"
         ring = panels[0].scatter([], [], s=46, facecolor="none", edgecolor=VERMILLION, lw=1.5)
         quantity, _, units = axis.partition(" (")
-        told = f"{quantity} {sign} {target:g} {units.rstrip(')')}: {hits.sum()} of {len(hits)}"
-        figure.legend([ring], [told], loc="outside lower center", frameon=False)
+        label = f"{quantity} {sign} {target:g} {units.rstrip(')')}: {hits.sum()} of {len(hits)}"
+        figure.legend([ring], [label], loc="outside lower center", frameon=False)
     return figure
+
+
+def _neutral_panel(
+    axes: Axes,
+    elements: Sequence[str],
+    fractions: FloatArray,
+    values: FloatArray,
+    hits: NDArray[np.bool_],
+    colours: ScalarMappable,
+    section: Section,
+    numbers: Sequence[tuple[int, int]],
+) -> None:
+    """The compositions of the charge-neutral section, looked at head-on."""
+    neutral, plane = np.flatnonzero(section.lying), _Plane(section.corners)
+    inside = [(number, int(neutral.searchsorted(i))) for number, i in numbers if i in neutral]
+    _panel(axes, plane(fractions[neutral]), values[neutral], hits[neutral], colours, inside)
+    names = [_binary(elements, corner) for corner in section.corners]
+    _outline(axes, plane(section.corners), names)
+    charges = ", ".join(f"{e} {q:+d}" for e, q in zip(elements, section.states, strict=True))
+    title = f"charge-neutral section ({charges}): {len(neutral)} compositions"
+    axes.set_title(title, fontsize=10, pad=24)
 
 
 class _Plane:
@@ -130,11 +144,11 @@ def _around(corners: FloatArray) -> NDArray[np.intp]:
 
 
 def _numbered(
-    values: FloatArray, shown: NDArray[np.bool_], maximise: bool
+    values: FloatArray, visible: NDArray[np.bool_], maximise: bool
 ) -> list[tuple[int, int]]:
     """Numbers from 1 for the best of the compositions that are shown, with their indices."""
     order = np.argsort(-values if maximise else values, kind="stable")
-    best = [int(i) for i in order if shown[i]][:MOST_NUMBERED]
+    best = [int(i) for i in order if visible[i]][:MOST_NUMBERED]
     return list(enumerate(best, 1))
 
 
@@ -172,12 +186,12 @@ def _points(
     hits: NDArray[np.bool_],
     colours: ScalarMappable,
 ) -> None:
-    shown: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm, "zorder": 3}
+    style: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm, "zorder": 3}
     edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6, "clip_on": False}
     ring: dict[str, Any] = {"edgecolor": VERMILLION, "lw": 1.6, "clip_on": False}
     for which, size, border in ((~hits, 22, edge), (hits, 44, ring)):
         x, y = at[which].T
-        axes.scatter(x, y, size, values[which], **border, **shown)
+        axes.scatter(x, y, size, values[which], **border, **style)
 
 
 def _outline(axes: Axes, corners: FloatArray, names: Sequence[str]) -> None:

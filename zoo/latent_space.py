@@ -12,18 +12,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from framework.base.errors import UserError, nearest
+from framework.base.errors import UserError, nearest, placed
+from framework.base.files import require_writable
 from framework.base.progress import new_bars
-from framework.commands.verbs import data_component
 from framework.config.experiment import experiment_from
 from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation
 from framework.contracts.split import Split
 from framework.registry.registry import DATASETS
 from framework.runs.context import restore_context
+from framework.runs.data import data_component
 from framework.runs.execution import execute
-from framework.runs.plan import divided, plan
-from framework.runs.saved import SavedRun, find_run
+from framework.runs.finished import find_run
+from framework.runs.items import divided
+from framework.runs.plan import plan
+from framework.runs.saved import SavedRun
 from zoo.labelled_items import LEAST_LABELS
 
 FloatArray = NDArray[np.float64]
@@ -52,6 +55,21 @@ class LatentSpace:
     latents: FloatArray
 
     @classmethod
+    def of(cls, run: str, runs: Path, **fitting: Any) -> Self:
+        """That of a finished run, or where none is named, of an encoder fitted for it.
+
+        Args:
+            fitting: see `fitted`.
+
+        Raises:
+            UserError: see `of_run` and `fitted`.
+        """
+        if run:
+            return cls.of_run(run, runs)
+        with placed("encoder"):
+            return cls.fitted(runs, **fitting)
+
+    @classmethod
     def fitted(
         cls,
         runs: Path,
@@ -67,7 +85,8 @@ class LatentSpace:
         It is a run of the task `property` like any other: computed once, and audited.
 
         Raises:
-            UserError: the data set or the encoder is unknown, or too few materials are left.
+            UserError: the data set or the encoder is unknown, or too few materials are left,
+                or ``runs`` cannot be written.
         """
         data = data_component(dataset)
         content = {
@@ -85,6 +104,7 @@ class LatentSpace:
         }
         (run,) = plan(experiment_from(content, "the latent space"), runs=runs)
         if not run.finished(runs):
+            require_writable(runs)
             with new_bars(sys.stderr.isatty()) as bars:
                 bar = bars.add_task(f"fitting {run.encoder}", total=None)
                 execute(run, runs, lambda done, n: bars.update(bar, completed=done, total=n))
@@ -108,9 +128,9 @@ class LatentSpace:
                 f"run: the items of {run} (task '{saved.settings['task']['name']}') are element "
                 "sets; take a run whose items are materials, such as one of the task 'property'"
             )
-        shown = saved.representation.transform(materials)
+        samples = saved.representation.transform(materials)
         restore_context(saved)
-        latents = saved.encoder.transform(shown).astype(float)
+        latents = saved.encoder.transform(samples).astype(float)
         dataset = saved.settings["dataset"]
         parts = saved.encoder, saved.representation, materials, split, latents
         return cls(folder.name, dataset, *parts)
@@ -158,7 +178,7 @@ class LatentSpace:
         known = self.materials.attrs["properties"].split()
         if name not in known:
             raise UserError(
-                f"'{name}' is no property of {self.materials.attrs['title']}; {nearest(name, known)}"
+                f"'{name}' is not a property of {self.materials.attrs['title']}; {nearest(name, known)}"
             )
         return self.materials[name].values.astype(float)
 
@@ -182,15 +202,15 @@ def _rankable(data: dict[str, Any]) -> list[str]:
     """
     wanted = dict(data)
     dataset = DATASETS.load(wanted.pop("name"))(**wanted)
-    found = []
+    rankable = []
     for name in dataset.attrs["properties"].split():
         values = dataset[name].values
         values = values[np.isfinite(values)]
         if len(values) >= 2 * LEAST_LABELS and np.ptp(values) > 0:
-            found.append(name)
-    if not found:
+            rankable.append(name)
+    if not rankable:
         raise UserError(
             f"dataset: {dataset.attrs['title']} has no property with {2 * LEAST_LABELS} different "
             "values; bring data with one"
         )
-    return found
+    return rankable

@@ -21,12 +21,15 @@ from framework.contracts.split import Split
 from framework.contracts.task import Fit, Judged
 from framework.metrics.bootstrap import FloatArray
 from framework.metrics.evaluation import Evaluation
-from framework.metrics.ranking import METRICS, evaluate, ranking_metrics
+from framework.metrics.metric import Metric
+from framework.metrics.ranking import RANKING
+from framework.metrics.ranks import RankingMetric
+from framework.registry.metrics import metrics_of
 from framework.registry.parameters import checked
-from framework.registry.registry import PREDICTORS
+from framework.registry.registry import METRICS, PREDICTORS
 from zoo.labelled_items import LabelledItems, Labels
 
-RANKING = tuple(name for name in METRICS if name != "auroc_pu")
+RANKED = tuple(metric for metric in RANKING.values() if metric.name != "auroc_pu")
 """Ranking metrics here; the labels are known, so no share of hidden hits is corrected for."""
 
 
@@ -48,10 +51,16 @@ class Probing(LabelledItems):
     Args:
         probe: a registered predictor by name, or a mapping with ``name`` and its settings.
         labels, sample, of, aggregate: see `LabelledItems`.
+        extra_metrics: registered metrics (``zoo/metrics``) that are measured beside the built-in
+            ones; those that an experiment names are added by themselves.
     """
 
     kind: type[Learner]
     """What the probe must be."""
+    measures: type[Metric]
+    """The metrics that are measured beside those of rankings."""
+    kept: tuple[str, ...] = ("truth",)
+    """The variables that the cube of a benchmark keeps."""
 
     def __init__(
         self,
@@ -60,12 +69,14 @@ class Probing(LabelledItems):
         sample: int | None,
         of: str,
         aggregate: str,
+        extra_metrics: tuple[str, ...] = (),
     ) -> None:
         super().__init__(labels, sample, of, aggregate)
-        self.probe = probe
+        self.probe, self.extra_metrics = probe, extra_metrics
+        self.ranking = (*RANKED, *metrics_of(RankingMetric, extra_metrics, (self.measures,)))
         name, item, settings = probe_of(probe, self.kind, "task.probe")
         self._probe = item, settings
-        self.sources = (PREDICTORS.source(name),)
+        self.sources = (PREDICTORS.source(name), *map(METRICS.source, extra_metrics))
 
     @abstractmethod
     def truth(self, items: xr.Dataset) -> np.ndarray:
@@ -113,6 +124,7 @@ class Probing(LabelledItems):
             self.validation(items, split, seed, answers),
             seconds,
             self.variables(items, split, answers),
+            self.kept,
         )
 
     def validate(self, done: Fit, most: int) -> dict[str, float]:
@@ -188,20 +200,3 @@ def probe_of(
 def rankable(hits: np.ndarray) -> bool:
     """Whether there are hits, and others (n,)."""
     return bool(hits.any() and not hits.all())
-
-
-def ranked(scores: FloatArray, hits: np.ndarray) -> dict[str, float]:
-    """Every metric of `RANKING`, without intervals; both (n,)."""
-    values = ranking_metrics(scores, hits, prior=0.0)
-    return {metric: values[metric] for metric in RANKING}
-
-
-def evaluate_ranked(scores: FloatArray, hits: np.ndarray, resamples: int) -> Evaluation:
-    """Every metric of `RANKING`; both (n,)."""
-    everything = evaluate(scores, hits, prior=0.0, n_resamples=resamples)
-    chosen = [list(METRICS).index(metric) for metric in RANKING]
-    without = {
-        field: {metric: getattr(everything, field)[metric] for metric in RANKING}
-        for field in ("values", "low", "high", "random")
-    }
-    return Evaluation(**without, replicates=everything.replicates[chosen])

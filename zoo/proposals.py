@@ -41,12 +41,12 @@ def proposals(wanted: Wanted, names: Sequence[str], evaluations: pd.DataFrame) -
     beside = ["nearest", *(f"{name} of nearest" for name in true), "nearest at", "distance"]
     columns = [*predicted, *beside, "left out", "reported", *true]
     rows, values = [], []
-    for formula, own in kept.groupby("formula", sort=False):
-        row = {"formula": formula, **dict.fromkeys(columns, np.nan), **own.iloc[0]}
-        samplers = " ".join(sorted(set(own["sampler"])))
-        told = {name: row[name] for name in ("formula", *columns)}
-        rows.append(told | {"times": len(own), "samplers": samplers})
-        values.append(own.iloc[0][list(names)].tolist())
+    for formula, of_formula in kept.groupby("formula", sort=False):
+        row = {"formula": formula, **dict.fromkeys(columns, np.nan), **of_formula.iloc[0]}
+        samplers = " ".join(sorted(set(of_formula["sampler"])))
+        kept_columns = {name: row[name] for name in ("formula", *columns)}
+        rows.append(kept_columns | {"times": len(of_formula), "samplers": samplers})
+        values.append(of_formula.iloc[0][list(names)].tolist())
     table = pd.DataFrame(rows)
     gains = wanted.gains(np.array(values, dtype=float))
     table = table.assign(front=on_front(gains), gain=gains.sum(axis=1))

@@ -62,7 +62,7 @@ class Wanted:
         for name, wish in properties.items():
             if isinstance(wish, str) and wish not in MODES:
                 raise UserError(
-                    f"properties.{name}: {wish!r} is no wish; {nearest(wish, MODES)}, or give the "
+                    f"properties.{name}: {wish!r} is not a valid wish; {nearest(wish, MODES)}, or give the "
                     "value that is wanted"
                 )
             low, high = known[name].min(), known[name].max()
@@ -73,10 +73,10 @@ class Wanted:
                 )
         limits = {f"{name} at most": (name, bound, 1) for name, bound in at_most.items()}
         limits |= {f"{name} at least": (name, bound, -1) for name, bound in at_least.items()}
-        for told, (name, bound, side) in limits.items():
+        for limit, (name, bound, side) in limits.items():
             if not (side * known[name] <= side * bound).any():
                 raise UserError(
-                    f"{told} {bound:g}: no material of the training part keeps it; they go from "
+                    f"{limit} {bound:g}: no material of the training part keeps it; they go from "
                     f"{known[name].min():.4g} to {known[name].max():.4g}"
                 )
         return cls(dict(properties), known, limits, axes)
@@ -110,16 +110,16 @@ class Wanted:
     def gains(self, values: FloatArray) -> FloatArray:
         """How much better values (n, k) are than the mean of the training part, in its standard
         deviations."""
-        found = np.empty_like(values)
+        gains = np.empty_like(values)
         for i, (name, wish) in enumerate(self.properties.items()):
             known = self.known[name]
-            of = known if isinstance(wish, str) else np.abs(known - wish)
+            reference = known if isinstance(wish, str) else np.abs(known - wish)
             sign = 1 if wish == "maximise" else -1
-            found[:, i] = sign * (values[:, i] - of.mean()) / known.std()
-        return found
+            gains[:, i] = sign * (values[:, i] - reference.mean()) / known.std()
+        return gains
 
     def violations(self, predicted: Mapping[str, float]) -> dict[str, float]:
         return {
-            told: side * (predicted[name] - bound)
-            for told, (name, bound, side) in self.limits.items()
+            limit: side * (predicted[name] - bound)
+            for limit, (name, bound, side) in self.limits.items()
         }

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from data.candidates.pattern import ANIONS, Pattern
 from data.datasets.element_set_list import element_set_list
 from framework.base.errors import UserError
+from framework.contracts.candidates import CandidateSource
 from framework.contracts.dataset import UnusableRow, unusable_rows
 
 _REPORTED = "not a candidate: it is reported already"
 
 
-class Listed:
+class Listed(CandidateSource):
     """Candidates from a file, one element set a line; reported fields are those of a pattern.
 
     Args:

@@ -9,6 +9,7 @@ from math import comb
 
 from data.element_sets import SYMBOLS, nearest_elements
 from framework.base.errors import UserError
+from framework.contracts.candidates import CandidateSource
 
 ANIONS = ("N", "P", "As", "O", "S", "Se", "Te", "F", "Cl", "Br", "I")
 """The anions of the published phase fields."""
@@ -16,7 +17,7 @@ ANIONS = ("N", "P", "As", "O", "S", "Se", "Te", "F", "Cl", "Br", "I")
 MOST_CANDIDATES = 5_000_000
 
 
-class Pattern:
+class Pattern(CandidateSource):
     """A field space: which element sets belong to it, and which of them nobody has reported.
 
     Args:

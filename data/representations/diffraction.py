@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from data import powder, scattering
+from data import powder, reflections, scattering
 from data.cache import cached, digest
 from data.cif.files import read_cif_files
 from data.crystals import Crystals
@@ -134,7 +134,8 @@ class Diffraction(Representation):
         if len(cells) <= _FEW:
             values = powder.patterns(cells, scan)
         else:
-            sources = [Path(powder.__file__), Path(scattering.__file__)]
+            modules = (powder.__file__, reflections.__file__, scattering.__file__)
+            sources = [Path(file) for file in modules]
             table = scattering.scattering_file()
             key = digest(cells.digest(), asdict(scan), *sources, table)
             values = cached("diffraction", key, compute)["patterns"]

@@ -10,15 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from framework.base.errors import nearest
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 FloatArray = NDArray[np.float64]
 
@@ -33,7 +28,7 @@ MEASURES: dict[str, str] = {
     "0 = isotropic, (d-1)/d^2 = a line: compare it within one d only (Durdy et al. 2023).",
 }
 
-_OF_EIGENVALUES = ("fractional_anisotropy", "eigenvalue_variance")  # 0 = isotropic
+OF_EIGENVALUES = ("fractional_anisotropy", "eigenvalue_variance")  # 0 = isotropic
 _LARGEST = 1e300  # differences of larger points overflow
 _AT_ONCE = 2**21  # bounds an array of (point, direction) to 16 MiB
 
@@ -84,7 +79,7 @@ def measure(
     Raises:
         ValueError: shapes that do not match, no points, points that are not finite, nan labels.
     """
-    points, labels = _checked(points), np.asarray(labels)
+    points, labels = checked_points(points), np.asarray(labels)
     if labels.shape != points.shape[:1]:
         raise ValueError(f"labels has shape {labels.shape}; points needs ({len(points)},)")
     if (labels != labels).any():
@@ -93,12 +88,12 @@ def measure(
     names, clusters, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     values = np.full((len(MEASURES), len(names)), np.nan)
     for i in range(len(names)):
-        own = points[clusters == i]
-        if (own != own[0]).any():
-            shares, axes = principal_axes(own)
+        cluster = points[clusters == i]
+        if (cluster != cluster[0]).any():
+            shares, axes = principal_axes(cluster)
             values[:, i] = (
-                partition_isotropy(own, directions, unit_scale=unit_scale),
-                partition_isotropy(own, np.concatenate([axes, -axes]), unit_scale=unit_scale),
+                partition_isotropy(cluster, directions, unit_scale=unit_scale),
+                partition_isotropy(cluster, np.concatenate([axes, -axes]), unit_scale=unit_scale),
                 fractional_anisotropy(shares),
                 eigenvalue_variance(shares),
             )
@@ -160,7 +155,7 @@ def partition_isotropy(
     Raises:
         ValueError: shapes, non-finite points, fewer than 2 distinct points, no unit length.
     """
-    points, directions = _checked(points), np.asarray(directions, dtype=float)
+    points, directions = checked_points(points), np.asarray(directions, dtype=float)
     if directions.ndim != 2 or not len(directions) or directions.shape[1] != points.shape[1]:
         expected = f"(m, {points.shape[1]})"
         raise ValueError(f"directions has shape {directions.shape}; points needs {expected}")
@@ -189,7 +184,7 @@ def principal_axes(points: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
     Where eigenvalues tie, as in a null space, the eigenvectors are one choice of many.
     """
-    centred, _ = _centred(_checked(points))
+    centred, _ = _centred(checked_points(points))
     variances, axes = np.linalg.eigh(centred.T @ centred)
     variances = variances[::-1].clip(0)  # rounding leaves a null space at -1e-17
     return variances / variances.sum(), axes.T[::-1]
@@ -221,67 +216,7 @@ def eigenvalue_variance(eigenvalues: ArrayLike) -> float:
     return float(np.var(shares)) if len(shares) > 1 else float("nan")
 
 
-def figure(
-    points: ArrayLike, labels: ArrayLike, *, colour: str = "eigenvector_isotropy", **options: Any
-) -> Figure:
-    """First two principal components of all points, each cluster in the colour of its isotropy.
-
-    Ellipses: two standard deviations of a cluster in this plane, where a Gaussian has 86 % of its
-    points. Grey crosses: clusters without a shape. colour: one of `MEASURES`. options: of
-    `measure`, whose errors are raised, as is ValueError where all points are the same.
-    """
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Ellipse
-    from matplotlib.patheffects import withStroke
-
-    if colour not in MEASURES:
-        raise ValueError(f"colour is '{colour}'; {nearest(colour, MEASURES)}")
-    points, labels = _checked(points), np.asarray(labels)
-    if points.shape[1] == 1 and colour in _OF_EIGENVALUES:
-        raise ValueError(f"{colour} is not defined in one dimension; colour by 'sphere_isotropy'")
-    found = measure(points, labels, **options)
-    shares, directions = principal_axes(points)
-    plane = (points - points.mean(axis=0)) @ directions[:2].T
-    if points.shape[1] == 1:  # a latent space of one dimension lies on a line
-        plane, shares = np.pad(plane, ((0, 0), (0, 1))), np.append(shares, 0)
-
-    drawing = Figure(figsize=(7.0, 4.5), dpi=110, layout="constrained")
-    axes = drawing.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    values = found.values[colour]
-    known = values[~np.isnan(values)]
-    # The last tenth of viridis is a yellow that is lost on white.
-    shades = ListedColormap(colormaps["viridis"](np.linspace(0, 0.9, 256)))
-    scale = ScalarMappable(Normalize(*(known.min(), known.max()) if known.size else (0, 1)), shades)
-    halo = [withStroke(linewidth=3, foreground="white")]
-    for name, value, shaped in zip(found.labels, values, found.has_shape, strict=True):
-        own = plane[labels == name]
-        if not shaped:
-            axes.plot(*own.T, "x", c="#666666", ms=8, mew=2, path_effects=halo, zorder=5)
-            continue
-        shade = scale.to_rgba(value)
-        axes.plot(*own.T, "o", color=shade, ms=3, mew=0, alpha=0.5)
-        size, angle = _ellipse(own)
-        ring: dict[str, Any] = {"fc": "none", "ec": shade, "lw": 1.8, "path_effects": halo}
-        axes.add_patch(Ellipse(own.mean(axis=0), *size, angle=angle, zorder=3, **ring))
-        above: dict[str, Any] = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
-        axes.annotate(str(name), own.mean(axis=0), path_effects=halo, zorder=4, **above)
-    spoken, best = colour.replace("_", " "), 0 if colour in _OF_EIGENVALUES else 1
-    if known.size:
-        drawing.colorbar(scale, ax=axes, label=f"{spoken} of the cluster ({best} = isotropic)")
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xlabel(f"principal component 1 ({100 * shares[0]:.3g} % of variance)")
-    axes.set_ylabel(f"principal component 2 ({100 * shares[1]:.3g} % of variance)")
-    head = f"{len(values)} clusters, size-weighted mean {spoken} {found.means[colour]:.3g}"
-    left_out = f"; grey crosses: {found.n_shapeless} without a shape" if found.n_shapeless else ""
-    drawing.suptitle(f"{head}\nellipses: two standard deviations{left_out}", x=0.02, ha="left")
-    return drawing
-
-
-def _checked(points: ArrayLike) -> FloatArray:
+def checked_points(points: ArrayLike) -> FloatArray:
     points = np.asarray(points, dtype=float)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"points has shape {points.shape}; expected (n, d), both at least 1")
@@ -315,10 +250,3 @@ def _shares(eigenvalues: ArrayLike) -> FloatArray:
         raise ValueError("eigenvalues must be (d,), finite, none negative and not all zero")
     values = values / values.max()  # a sum of large ones would overflow
     return values / values.sum()
-
-
-def _ellipse(plane: FloatArray) -> tuple[FloatArray, float]:
-    """Both diameters, at two standard deviations, of points (n, 2), and the turn in degrees."""
-    variances, axes = np.linalg.eigh(np.cov(plane.T, bias=True))
-    diameters: FloatArray = 4 * np.sqrt(variances[::-1].clip(0))
-    return diameters, float(np.degrees(np.arctan2(axes[1, 1], axes[0, 1])))

@@ -8,8 +8,9 @@ from typing import Any
 
 import psutil
 
-SAME = 2.0
-"""Seconds by which two readings of one start may differ: the clock may have been set."""
+SAME = 5.0
+"""Seconds by which two readings of one start may differ: it is counted from the start of the
+machine, which moves when its clock is set."""
 
 
 def this_process() -> dict[str, Any]:
@@ -28,8 +29,8 @@ def lives(process: dict[str, Any]) -> bool | None:
     """Whether a process lives; None where it is on another machine."""
     if process["host"] != socket.gethostname():
         return None
-    started = _started(process["pid"])
-    return started is not None and abs(started - process["started"]) < SAME
+    started, recorded = _started(process["pid"]), process.get("started")
+    return started is not None and recorded is not None and abs(started - recorded) < SAME
 
 
 def _started(pid: int) -> float | None:

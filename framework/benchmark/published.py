@@ -11,6 +11,7 @@ import xarray as xr
 
 from framework.base.digest import digest
 from framework.base.errors import UserError
+from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import Experiment
 from framework.config.published import Published
 from framework.registry.registry import PUBLISHED
@@ -103,8 +104,6 @@ def _recomputed(experiment: Experiment, published: Published) -> dict[str, float
 
 
 def _of_cube(cube: xr.Dataset | None, at: dict[str, str]) -> tuple[dict[str, float | None], str]:
-    from framework.benchmark.results import leaderboard
-
     nothing: dict[str, float | None] = {"ours": None, "low": None, "high": None}
     if cube is None or at["encoder"] not in cube["encoder"]:
         return nothing, ""

@@ -14,9 +14,9 @@ from framework.base.digest import digest
 from framework.benchmark.leaderboard import leaderboard, to_markdown
 from framework.config.experiment import Experiment
 from framework.contracts.tracker import Piece, Point, Record, State, Summary, Winner, Work
-from framework.runs.execution import read_cell
-from framework.runs.plan import Run
+from framework.runs.cell import read_cell
 from framework.runs.records import common_tags, config_digest, source_of, unservable
+from framework.runs.run import Run
 
 LARGEST_CELL = 2_000_000
 """Bytes of a cell.nc up to which it is handed over; its folder holds it anyway."""

@@ -9,28 +9,35 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
 
 from framework.base.errors import UserError
+from framework.checks.checks import (
+    TOLERANCE,
+    Check,
+    assert_documented,
+    constructor_stores_its_arguments,
+    outcomes,
+    settings_have_types_ranges_and_defaults_that_fit,
+)
 from framework.contracts.context import Context
 from framework.contracts.dataset import take
 from framework.contracts.encoder import Encoder
 from framework.neural.encoder import NeuralEncoder
 from framework.neural.samples import TensorSamples
 from framework.neural.training import Settings
-from framework.registry.parameters import REQUIRED, parameters
+from framework.registry.parameters import parameters
 from framework.registry.registry import REPRESENTATIONS
 from framework.runs.components import GIVEN, construct, resolve_task, tried
-from framework.runs.plan import items_of
+from framework.runs.items import items_of
 
 N_TRAIN, N_OTHER = 96, 48
 FITTING: tuple[dict[str, Any], ...] = (
@@ -39,9 +46,6 @@ FITTING: tuple[dict[str, Any], ...] = (
 )
 """Tasks on whose items of the embedded data encoders are tried."""
 
-TOLERANCE = 1e-4
-"""Relative; float32 sums in another order differ by less."""
-
 
 @dataclass
 class Trial:
@@ -49,6 +53,7 @@ class Trial:
 
     cls: Any
     items: xr.Dataset
+    given: ClassVar = GIVEN
 
     @cached_property
     def everything(self) -> TensorSamples:
@@ -98,26 +103,7 @@ def is_an_encoder_of_a_registered_representation(trial: Trial) -> None:
     name = getattr(trial.cls, "representation", None)
     assert isinstance(name, str), "set the class attribute 'representation' to a registered name"
     REPRESENTATIONS.require(name, f"{trial.cls.__name__}.representation")
-    module = inspect.getmodule(trial.cls)
-    assert module is None or (module.__doc__ or "").strip(), (
-        "the file has no docstring; its first sentence is what listings show"
-    )
-
-
-def settings_have_types_ranges_and_defaults_that_fit(trial: Trial) -> None:
-    for name, parameter in parameters(trial.cls, given=GIVEN).items():
-        assert parameter.type is not Any, f"'{name}' has no type; annotate it"
-        assert parameter.default is not REQUIRED, f"'{name}' has no default"
-        try:
-            parameter.checked(parameter.default)
-        except ValueError as error:
-            raise AssertionError(f"the default of '{name}' does not fit: {error}") from None
-
-
-def constructor_stores_its_arguments(trial: Trial) -> None:
-    encoder = trial.fresh()
-    for name in inspect.signature(trial.cls).parameters:
-        assert hasattr(encoder, name), f"store the argument '{name}' as self.{name}"
+    assert_documented(trial.cls)
 
 
 def refuses_to_answer_before_fit(trial: Trial) -> None:
@@ -213,8 +199,6 @@ def training_lowers_the_loss(trial: Trial) -> None:
         )
 
 
-Check = Callable[[Any], None]
-
 CHECKS: list[Check] = [
     is_an_encoder_of_a_registered_representation,
     settings_have_types_ranges_and_defaults_that_fit,
@@ -253,23 +237,6 @@ def check(cls: Any, items: xr.Dataset) -> Iterator[tuple[str, str | None]]:
         the check as a sentence, and what is wrong (None where it holds).
     """
     return outcomes(CHECKS, Trial(cls, items))
-
-
-def outcomes(checks: list[Check], trial: Any) -> Iterator[tuple[str, str | None]]:
-    """What each check says of a trial, up to the first that fails."""
-    for function in checks:
-        problem = None
-        try:
-            function(trial)
-        except (AssertionError, UserError) as error:
-            problem = str(error)
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(frame.filename).name}, line {frame.lineno}"
-            problem = f"{type(error).__name__}: {error} ({place})"
-        yield function.__name__.replace("_", " "), problem
-        if problem is not None:
-            return
 
 
 def _spread(index: np.ndarray, n: int) -> np.ndarray:

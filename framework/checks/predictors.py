@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from framework.base.errors import UserError
-from framework.checks.encoders import (
+from framework.checks.checks import (
     TOLERANCE,
     Check,
+    assert_documented,
     constructor_stores_its_arguments,
     outcomes,
     settings_have_types_ranges_and_defaults_that_fit,
 )
-from framework.contracts.learner import Learner
 from framework.contracts.predictor import Classifier, Predictor
 from framework.registry.parameters import parameters
 
@@ -36,6 +36,7 @@ class Trial:
     """A class under test, and small made-up data to test it on."""
 
     cls: Any
+    given: ClassVar[tuple[str, ...]] = ()
 
     def fresh(self, seed: int = 0) -> Any:
         """An unfitted predictor with defaults, its training cut to two epochs."""
@@ -86,10 +87,7 @@ def is_a_predictor_or_a_classifier(trial: Trial) -> None:
     assert inspect.isclass(cls) and issubclass(cls, Predictor | Classifier), (
         "the item is not a subclass of Predictor or Classifier (framework.contracts.predictor)"
     )
-    module = inspect.getmodule(cls)
-    assert module is None or (module.__doc__ or "").strip(), (
-        "the file has no docstring; its first sentence is what listings show"
-    )
+    assert_documented(cls)
 
 
 def fit_gives_the_predictor_itself(trial: Trial) -> None:
@@ -146,11 +144,6 @@ CHECKS: list[Check] = [
     an_answer_does_not_depend_on_its_neighbours,
     answering_changes_nothing,
 ]
-
-
-def is_probe(item: Any) -> bool:
-    """Whether it is for these checks, rather than for those of an encoder."""
-    return inspect.isclass(item) and issubclass(item, Learner)
 
 
 def check(cls: Any) -> Iterator[tuple[str, str | None]]:

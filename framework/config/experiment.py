@@ -24,14 +24,15 @@ from framework.config.schema import (
 )
 from framework.config.strict_yaml import write_yaml
 from framework.config.tuning import Tuning
-from framework.metrics.names import known_metrics
+from framework.registry.metrics import known_metrics
 
 
 class Experiment(Strict):
     """One experiment: what is compared, on which data, by which task.
 
     Attributes:
-        metrics: that tables show, encoders ranked by the first; the task's own defaults where absent.
+        metrics: that tables show, encoders ranked by the first; the task's own defaults where
+            absent.
         split_seed: draws the same hold-out for every seed; each seed draws its own where absent.
     """
 
@@ -86,6 +87,11 @@ def read_experiment(path: str | Path) -> Experiment:
     Raises:
         UserError: the file cannot be read, is not strict YAML (`read_yaml`), is not a mapping,
             or does not fit the schema (every misfit named by its place).
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> [encoder.title for encoder in experiment.encoders]
+        ['element_frequency', 'pca']
     """
     return experiment_from(
         read_mapping(path, "name: ..., dataset: ..., encoders: [...]"), str(path)

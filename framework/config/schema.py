@@ -64,11 +64,11 @@ class Component(BaseModel):
     @field_validator("label")
     @classmethod
     def _one_printable_line(cls, label: str | None) -> str | None:
-        # "/" parts a split from its fold and "|" the columns of a Markdown table
+        # "/" separates a split from its fold and "|" the columns of a Markdown table
         if label is not None and (
             not label.strip() or not label.isprintable() or {*label} & {*"/|"}
         ):
-            raise ValueError(f"{label!r} is no label; write one line without '/' and '|'")
+            raise ValueError(f"{label!r} is not a valid label; write one line without '/' and '|'")
         return label
 
     @property
@@ -100,8 +100,8 @@ def require_distinct(named: dict[str, list[Any]], labelled: tuple[str, ...]) -> 
     for key, values in named.items():
         for value in values:
             if values.count(value) > 1:
-                mend = "give one of them a 'label'" if key in labelled else "name it once"
-                raise ValueError(f"{key}: {value!r} stands twice; {mend}")
+                fix = "give one of them a 'label'" if key in labelled else "name it once"
+                raise ValueError(f"{key}: {value!r} is listed twice; {fix}")
 
 
 Name = Annotated[
@@ -125,8 +125,8 @@ def read_mapping(path: str | Path, shape: str) -> dict[str, Any]:
     """
     content = read_yaml(read_text(path, "an experiment"), where=str(path))
     if not isinstance(content, dict):
-        held = {list: "a list", str: "a text", type(None): "nothing"}.get(type(content), "a value")
-        raise UserError(f"{path}: holds {held}, but an experiment is a mapping ({shape})")
+        kind = {list: "a list", str: "a text", type(None): "nothing"}.get(type(content), "a value")
+        raise UserError(f"{path}: holds {kind}, but an experiment is a mapping ({shape})")
     content.setdefault("name", Path(path).stem)
     return content
 
@@ -140,14 +140,14 @@ def validated(schema: type[Schema], content: dict[str, Any], where: str) -> Sche
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        found = error.errors()
-        strange = [str(e["loc"][0]) for e in found if e["type"] == "extra_forbidden"]
-        meant = {near for key in strange for near in get_close_matches(key, schema.model_fields)}
+        errors = error.errors()
+        unknown = [str(e["loc"][0]) for e in errors if e["type"] == "extra_forbidden"]
+        misspelt = {near for key in unknown for near in get_close_matches(key, schema.model_fields)}
         misfits = list(
             dict.fromkeys(
                 _misfit(e, schema)
-                for e in found
-                if e["type"] != "missing" or e["loc"][0] not in meant
+                for e in errors
+                if e["type"] != "missing" or e["loc"][0] not in misspelt
             )
         )
         lines = [f"{where}: {misfit}" for misfit in misfits[:MOST_MISFITS]]

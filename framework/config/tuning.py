@@ -12,20 +12,21 @@ from pydantic import (
 
 from framework.base.errors import nearest
 from framework.config.schema import Strict
-from framework.metrics.names import known_metrics
+from framework.registry.metrics import known_metrics
 
 
 class Tuning(Strict):
-    """How a search for settings goes; see `framework.search.tuning`.
+    """How a search for settings goes; see `framework.search.tuning.tuning`.
 
     Attributes:
         encoder: name or label of the encoder that is tuned; the first contestant where none is
             given.
         trials: finished trials, in total over all calls.
         objectives: metrics of the validation part; ``seconds_fit`` and errors are minimised, the
-            others maximised. The first of the task's default metrics where absent. With several, the first chooses among the settings that no other one dominates.
-        space: of that encoder by setting, in place of what the encoder's annotations say: ``{low, high, log}``,
-            ``{choices: [...]}``, or a single value that is held.
+            others maximised. The first of the task's default metrics where absent. With several,
+            the first chooses among the settings that no other one dominates.
+        space: by setting of that encoder, in place of its annotations: ``{low, high, log}``,
+            ``{choices: [...]}``, or a single value, which every trial and the default row use.
         seed: of the sampler, the hold-out and every fit of the search.
     """
 
@@ -45,9 +46,9 @@ class Tuning(Strict):
         known = [*known_metrics(), "seconds_fit"]
         for name in names:
             if name.rpartition("/")[2] not in known:
-                raise ValueError(f"'{name}' is no objective; {nearest(name, known)}")
+                raise ValueError(f"'{name}' is not a valid objective; {nearest(name, known)}")
             if names.count(name) > 1:
-                raise ValueError(f"'{name}' stands twice; name it once")
+                raise ValueError(f"'{name}' is listed twice; name it once")
         return names
 
     @model_validator(mode="after")

@@ -129,10 +129,10 @@ def content_digest(ds: xr.Dataset) -> str:
 
 
 class HasAttrs(Protocol):
-    """An xarray data set, or a pandas table made from one."""
+    """An xarray data set, or what was made from one."""
 
     @property
-    def attrs(self) -> dict[Any, Any]: ...
+    def attrs(self) -> Mapping[Any, Any]: ...
 
 
 def as_json(rows: Sequence[UnusableRow]) -> str:
@@ -164,7 +164,7 @@ def refuse_unusable(rows: Sequence[UnusableRow], path: str | Path) -> None:
         more = f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
         raise UserError(
             f"{path}: {len(rows)} unusable row(s), and strict allows none: {first}{more}; "
-            "mend the rows or leave strict off to go on without them"
+            "fix the rows or leave strict off to go on without them"
         )
 
 

@@ -27,12 +27,12 @@ class Measured:
     Attributes:
         values: one for each direction of the objective.
         violations: by constraint; it is kept where its violation is 0 or less.
-        told: what is reported of the point beside its coordinates and its values.
+        report: what tables show of the point beside its coordinates and its values.
     """
 
     values: tuple[float, ...]
     violations: Mapping[str, float] = field(default_factory=dict)
-    told: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Objective(ABC):
@@ -51,7 +51,8 @@ class Objective(ABC):
             none. Of a point with one value it is that value.
         optimum: the best of it that there is, where it is known.
         summary: what is searched, in one line.
-        attrs: what a data set says of itself (`framework.contracts.dataset`), where there is one behind it.
+        attrs: what a data set says of itself (`framework.contracts.dataset`), where there is one
+            behind it.
     """
 
     maximise: bool = False
@@ -85,10 +86,13 @@ class Objective(ABC):
         Args:
             values: of the evaluations in order (n, k), NaN where one failed.
             kept: whether each kept all constraints (n,).
+
+        Returns:
+            In the order of the evaluations, in the units of `quantity`.
         """
         better = np.fmax if self.maximise else np.fmin
-        found: FloatArray = better.accumulate(np.where(kept, values[:, 0], np.nan))
-        return found
+        best: FloatArray = better.accumulate(np.where(kept, values[:, 0], np.nan))
+        return best
 
     def content(self) -> dict[str, Any]:
         """What decides the values beside the settings, as plain content: ``data``, the digest of
@@ -100,7 +104,7 @@ class Objective(ABC):
 
         Args:
             evaluations: sampler, seed, evaluation, values by name, whether it was ``kept``, what
-                was told, coordinates; one row each.
+                was reported, coordinates; one row each.
         """
         return {}
 
@@ -135,6 +139,9 @@ class PoolObjective(Objective):
         values: their true values (n,).
         candidates: what each of them is called (n,).
         coordinates: the name of each of the d coordinates.
+
+    Raises:
+        ValueError: two candidates have the same point.
     """
 
     def __init__(
@@ -151,7 +158,7 @@ class PoolObjective(Objective):
         self.optimum = float(self.values.max() if self.maximise else self.values.min())
         self._at = {tuple(point): i for i, point in enumerate(self.points.tolist())}
         if len(self._at) != len(self.points):
-            raise ValueError("two candidates of a pool stand at one point; keep one of them")
+            raise ValueError("two candidates of a pool have the same point; keep one of them")
 
     def __len__(self) -> int:
         return len(self.points)
@@ -164,12 +171,16 @@ class PoolObjective(Objective):
         return {name: FloatDistribution(least, most) for name, least, most in bounds}
 
     def index(self, point: Mapping[str, float]) -> int:
-        """Which candidate stands at a point."""
+        """Which candidate has a point.
+
+        Raises:
+            KeyError: none does.
+        """
         return self._at[tuple(point[name] for name in self.coordinates)]
 
     def measure(self, point: Mapping[str, float]) -> Measured:
         i = self.index(point)
-        return Measured((float(self.values[i]),), told={"candidate": self.candidates[i]})
+        return Measured((float(self.values[i]),), report={"candidate": self.candidates[i]})
 
     def content(self) -> dict[str, Any]:
         digest = hashlib.sha256(json.dumps(self.candidates).encode())

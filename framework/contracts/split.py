@@ -1,9 +1,9 @@
-"""The parts of a split, and how a fold is divided into them."""
+"""The contract of a split: which element sets are held out, and how a fold is divided into parts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,33 @@ import xarray as xr
 
 from framework.base.errors import UserError
 
-if TYPE_CHECKING:
-    pass
+
+class HoldOut(Protocol):
+    """A split strategy: a function, whose arguments beyond the two given ones are its settings.
+
+    It promises that
+    - masks depend on what it is given alone: the same fields, seed and settings, the same masks;
+    - each fold holds some fields out and leaves two or more to learn from;
+    - it changes nothing of what it is given, and looks at no property.
+
+    Each element set is given once, so that whatever a strategy does, the materials of one set
+    (polymorphs, permutations) are never on both sides; `divide` asserts it.
+    """
+
+    __name__: str
+
+    def __call__(self, fields: xr.Dataset, seed: int, **settings: Any) -> dict[str, np.ndarray]:
+        """Hold-out masks (n,), bool, by the name of the fold; "" where there is one alone.
+
+        Args:
+            fields: the reported element sets, each once, along ``material``: ``element_set``, and
+                ``order`` (of entry, of its earliest material; NaN where unknown).
+            seed: of everything random.
+
+        Raises:
+            UserError: nothing can be held out like this, and what would do.
+        """
+        ...
 
 
 PARTS = ("train", "validation", "holdout", "unexplored")

@@ -51,6 +51,10 @@ class Judged:
         validation: the same metrics on the validation part, NaN where there is none.
         seconds: that the scores took, without their evaluation.
         variables: further variables of the run's results, as `xarray.Dataset` takes them.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
     """
 
     scores: np.ndarray
@@ -58,6 +62,7 @@ class Judged:
     validation: dict[str, float]
     seconds: float
     variables: Mapping[str, Any] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 class Task(ABC):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from framework.audit.quantities import ACTIVE_VARIANCE, Audit
 from framework.figures.canvas import (
     BLACK,
     BLUE,
@@ -20,9 +21,6 @@ from framework.figures.canvas import (
     new_figure,
 )
 from framework.figures.canvas import save as save
-
-if TYPE_CHECKING:
-    from framework.audit.audit import Audit
 
 
 def audit_figure(audit: Audit, name: str) -> Figure:
@@ -68,31 +66,31 @@ def _against_norm(axes: Axes, audit: Audit) -> None:
 def _combinations(axes: Axes, audit: Audit) -> None:
     noise = 1e-9 * (np.ptp(audit.evidence["score"]) or 1)  # what is left of a sum
     groups = {"shuffled": audit.evidence["shuffled"], "holdout": audit.evidence["real"]}
-    densities(axes, {name: np.where(abs(own) < noise, 0, own) for name, own in groups.items()})
+    densities(
+        axes, {name: np.where(abs(values) < noise, 0, values) for name, values in groups.items()}
+    )
     axes.set_ylim(top=1.25 * axes.get_ylim()[1])
     axes.legend(loc="upper left", frameon=False, ncols=2)
     axes.set_xlabel("score without its additive part")
     axes.set_ylabel("density (per unit of score)")
-    own, whole = audit.values["combination_auroc"], audit.values["shuffle_auroc"]
-    told = f"AUROC {own:.2f}, of the whole score {whole:.2f}"
-    axes.set_title(f"does it notice shuffled elements?\n{told}")
+    rest, whole = audit.values["combination_auroc"], audit.values["shuffle_auroc"]
+    quoted = f"AUROC {rest:.2f}, of the whole score {whole:.2f}"
+    axes.set_title(f"does it notice shuffled elements?\n{quoted}")
 
 
 def _latent_dimensions(axes: Axes, audit: Audit) -> None:
-    from framework.audit.audit import ACTIVE_VARIANCE
-
     order = np.argsort(-audit.evidence["variance"], kind="stable")
     bars = {"variance": (audit.evidence["variance"][order], BLUE)}
     if "kl" in audit.evidence:
         bars["KL to the prior (nats)"] = (audit.evidence["kl"][order], CONTESTANTS[4])
         axes.axhline(ACTIVE_VARIANCE, color=BLACK, lw=1, ls="--", label="active above 0.01")
-    floor = min(own[own > 0].min(initial=ACTIVE_VARIANCE) for own, _ in bars.values())
+    floor = min(values[values > 0].min(initial=ACTIVE_VARIANCE) for values, _ in bars.values())
     floor = 10 ** np.floor(np.log10(max(floor, 1e-9)) - 0.1)
-    top = max(own.max() for own, _ in bars.values())
+    top = max(values.max() for values, _ in bars.values())
     width, places = 0.8 / len(bars), np.arange(1, len(order) + 1)
-    for i, (label, (own, colour)) in enumerate(bars.items()):
+    for i, (label, (values, colour)) in enumerate(bars.items()):
         shift = width * (i - (len(bars) - 1) / 2)
-        axes.bar(places + shift, own.clip(floor), width, color=colour, label=label)
+        axes.bar(places + shift, values.clip(floor), width, color=colour, label=label)
     axes.set_yscale("log")
     axes.set_ylim(floor, max(top, ACTIVE_VARIANCE) * (max(top, 1) / floor) ** 0.35)
     axes.yaxis.set_major_locator(LogLocator(numticks=6))

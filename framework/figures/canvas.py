@@ -1,7 +1,7 @@
 """What all figures share: canvas, colours, the recall band, and how they become files.
 
 Drawn with matplotlib's objects alone: no window, no state. Colours are those of Okabe & Ito
-(jfly.uni-koeln.de/color, 2008), told apart by colour-blind readers. Every interval is a 95 %
+(jfly.uni-koeln.de/color, 2008), which colour-blind readers can distinguish. Every interval is a 95 %
 percentile bootstrap, stratified as in `framework.metrics.ranking`.
 """
 
@@ -56,16 +56,16 @@ def densities(axes: Axes, values: Mapping[str, FloatArray]) -> None:
     Args:
         values: by a name in `COLOURS`, backmost first.
     """
-    low = min(np.quantile(own, 0.005) for own in values.values())
-    high = max(np.quantile(own, 0.995) for own in values.values())
+    low = min(np.quantile(group, 0.005) for group in values.values())
+    high = max(np.quantile(group, 0.995) for group in values.values())
     margin = 0.1 * (high - low) or 1e-3 * abs(low) or 0.5
     edges = np.linspace(low - margin, high + margin, BINS + 1)
-    for name, own in values.items():
+    for name, group in values.items():
         # What lies beyond the edges counts in the outermost bins: nothing is hidden.
-        density, _ = np.histogram(own.clip(edges[0], edges[-1]), edges, density=True)
+        density, _ = np.histogram(group.clip(edges[0], edges[-1]), edges, density=True)
         background = COLOURS[name] == GREY
         colour = "#CCCCCC" if background else COLOURS[name]
-        label = counted(name, len(own))
+        label = counted(name, len(group))
         axes.stairs(density, edges, fill=background, color=colour, lw=1.8, label=label)
     axes.set_ylim(bottom=0)
 
@@ -106,8 +106,8 @@ PARTS_DRAWN = ("unexplored", "train", "holdout")
 
 def _by_part(values: _Array, part: NDArray[Any]) -> dict[str, _Array]:
     """The values of each part that is drawn, backmost first; empty parts are left out."""
-    found = {name: values[part == PARTS.index(name)] for name in PARTS_DRAWN}
-    return {name: own for name, own in found.items() if len(own)}
+    parts = {name: values[part == PARTS.index(name)] for name in PARTS_DRAWN}
+    return {name: members for name, members in parts.items() if len(members)}
 
 
 def _name(cell: xr.Dataset) -> str:

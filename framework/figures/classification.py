@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from framework.contracts.split import PARTS
 from framework.figures.canvas import BLACK, BLUE, RESAMPLES, FloatArray, new_figure
 from framework.figures.leaderboard import line_styles
-from framework.metrics.bootstrap import interval, resample_indices
+from framework.metrics.bootstrap import interval, resample_groups
 
 MOST_CLASSES = 30
 """Classes whose matrix can still be read."""
@@ -29,9 +29,10 @@ def roc_curve(cell: xr.Dataset) -> Figure | None:
     with its interval; None where there are more classes than two."""
     if (metric := _auroc(cell)) is None:
         return None
-    held = cell["part"].values == PARTS.index("holdout")
-    positive = cell["truth"].values[held] == 1
-    curve, resampled = _resampled(cell["score"].values[held].astype(float), positive)
+    holdout = cell["part"].values == PARTS.index("holdout")
+    positive = cell["truth"].values[holdout] == 1
+    groups = cell["group"].values[holdout]
+    curve, resampled = _resampled(cell["score"].values[holdout].astype(float), positive, groups)
     figure, (axes,) = new_figure(height=5.2, width=5.2)
     axes.fill_between(_FALSE, *interval(resampled.T), color=BLUE, alpha=0.15, lw=0)
     axes.plot([0, *_FALSE], [0, *curve], color=BLUE, lw=2.2, label=cell.attrs["encoder"])
@@ -108,8 +109,8 @@ def confusion_matrix(cell: xr.Dataset) -> Figure | None:
         for name in ("accuracy", "balanced_accuracy")
     ]
     title = f"{cell.attrs['encoder']}, split {cell.attrs['split']}, seed {cell.attrs['seed']}"
-    found = f"accuracy {quoted[0]:.3f}, balanced {quoted[1]:.3f}, {labels} labels"
-    figure.suptitle(f"{title}\n{found}", x=0.01, ha="left")
+    accuracies = f"accuracy {quoted[0]:.3f}, balanced {quoted[1]:.3f}, {labels} labels"
+    figure.suptitle(f"{title}\n{accuracies}", x=0.01, ha="left")
     return figure
 
 
@@ -126,31 +127,37 @@ def _roc_axes(axes: Axes, results: xr.Dataset) -> None:
     axes.set_ylabel(f"true positive rate ({results['truth'].attrs['positive']})")
 
 
-def _mean(own: xr.Dataset) -> tuple[FloatArray, ...]:
+def _mean(of_encoder: xr.Dataset) -> tuple[FloatArray, ...]:
     """The curve of one encoder, mean over folds and seeds, and its interval (low, high)."""
-    cells = own[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    cells = (
+        of_encoder[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    )
     curves = []
     for scores, part in zip(cells["score"].values, cells["part"].values, strict=True):
-        held = part == PARTS.index("holdout")
-        curves.append(_resampled(scores[held].astype(float), own["truth"].values[held] == 1))
+        holdout = part == PARTS.index("holdout")
+        positive = of_encoder["truth"].values[holdout] == 1
+        groups = of_encoder["group"].values[holdout]
+        curves.append(_resampled(scores[holdout].astype(float), positive, groups))
     curve = np.mean([one for one, _ in curves], axis=0)
     return curve, *interval(np.mean([of for _, of in curves], axis=0).T)
 
 
-def _resampled(scores: FloatArray, positive: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+def _resampled(
+    scores: FloatArray, positive: NDArray[np.bool_], groups: NDArray[np.integer]
+) -> tuple[FloatArray, FloatArray]:
     """True positive rates at `_FALSE`, and in each bootstrap resample (resample, rate).
 
-    Positives and others are drawn apart; within a tie both rates rise evenly.
+    Whole groups are drawn, those with a positive apart; within a tie both rates rise evenly.
     """
     levels, code = np.unique(-scores, return_inverse=True)
-    hits, others = code[positive], code[~positive]
 
-    def curve(hit: NDArray[np.intp], other: NDArray[np.intp]) -> FloatArray:
-        found, false = (
-            np.append(0, np.bincount(of, minlength=len(levels)).cumsum()) / len(of)
-            for of in (hit, other)
+    def curve(times: NDArray[np.integer]) -> FloatArray:
+        true, false = (
+            np.append(0, np.bincount(code[of], times[of], len(levels)).cumsum())
+            for of in (positive, ~positive)
         )
-        return np.interp(_FALSE, false, found)
+        return np.interp(_FALSE, false / max(false[-1], 1), true / max(true[-1], 1))
 
-    draws = resample_indices(len(hits), len(others), RESAMPLES, seed=0)
-    return curve(hits, others), np.array([curve(hits[one], others[two]) for one, two in draws])
+    draws = resample_groups(groups, RESAMPLES, seed=0, apart=positive)
+    resampled = [curve(times) for several in draws for times in several]
+    return curve(np.ones(len(code), dtype=np.intp)), np.array(resampled)

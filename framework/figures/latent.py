@@ -1,4 +1,4 @@
-"""Figures of what a latent space knows of materials: what is decoded, and who is whose neighbour."""
+"""Figures of the latent space of materials: what is decoded from it, and its t-SNE map."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from framework.neural.threads import one_thread
 SHOWN = 6
 """Materials whose originals stand beside what was decoded: from the best to the worst."""
 FEWEST, MOST = 60, 1500
-"""Materials that a map of neighbours needs, and those that it shows at most."""
+"""Materials that a t-SNE map needs, and those that it shows at most."""
 
 
 def save_latent_figures(done: Fit, cell: xr.Dataset, folder: Path) -> list[Path]:
-    """Write ``decoded`` and ``neighbours`` of the hold-out as PNG, where they apply: a decoder of
+    """Write ``decoded`` and ``latent_tsne`` of the hold-out as PNG, where they apply: a decoder of
     something that can be looked at, and items that are materials."""
-    held = done.split.holdout
-    if "formula" not in done.items or not len(held):
+    holdout = done.split.holdout
+    if "formula" not in done.items or not len(holdout):
         return []
-    held = np.sort(np.random.default_rng(0).permutation(held)[:MOST])
-    samples, names = done.samples.take(held), done.items["formula"].values[held].astype(str)
+    drawn = np.sort(np.random.default_rng(0).permutation(holdout)[:MOST])
+    samples, names = done.samples.take(drawn), done.items["formula"].values[drawn].astype(str)
     title = f"{cell.attrs['encoder']}, split {cell.attrs['split']}, seed {cell.attrs['seed']}"
     figures = {}
     if type(samples).draw is not Samples.draw and done.encoder.decodes:
         figures["decoded"] = decoded_figure(done.encoder, samples, names, title)
     latents = done.encoder.transform(samples)
-    if len(held) >= FEWEST and len(np.unique(latents, axis=0)) > FEWEST // 2:
-        items = done.items[["element_set", *_grouped(done.items)]].isel(material=held)
-        figures["neighbours"] = neighbours_figure(latents, items, title)
+    if len(drawn) >= FEWEST and len(np.unique(latents, axis=0)) > FEWEST // 2:
+        items = done.items[["element_set", *_grouped(done.items)]].isel(material=drawn)
+        figures["latent_tsne"] = tsne_figure(latents, items, title)
     return save_all(figures, folder)
 
 
@@ -79,7 +79,7 @@ def decoded_figure(encoder: Encoder, samples: Any, names: np.ndarray, title: str
     return figure
 
 
-def neighbours_figure(latents: np.ndarray, items: xr.Dataset, title: str) -> Figure:
+def tsne_figure(latents: np.ndarray, items: xr.Dataset, title: str) -> Figure:
     """t-SNE of latent vectors (n, d), coloured by the rarest of the commonest elements that a
     material holds, and by every coarser class that the data set states (crystal system).
 
@@ -95,14 +95,14 @@ def neighbours_figure(latents: np.ndarray, items: xr.Dataset, title: str) -> Fig
     colourings = {"element": _by_element(items["element_set"].values.astype(str))}
     for name, coarser in _grouped(items).items():
         for what, ranges in coarser.items():
-            told = np.full(len(points), "", dtype=object)
+            classes = np.full(len(points), "", dtype=object)
             for group, (first, last) in ranges.items():
-                told[(items[name].values >= first) & (items[name].values <= last)] = group
-            colourings[what.replace("_", " ")] = told, list(ranges)
+                classes[(items[name].values >= first) & (items[name].values <= last)] = group
+            colourings[what.replace("_", " ")] = classes, list(ranges)
     n = len(colourings)
     figure, panels = new_figure(5.0, columns=n, width=5.6 * n)
-    for axes, (what, (told, groups)) in zip(panels, colourings.items(), strict=True):
-        _coloured(axes, points, told, groups)
+    for axes, (what, (classes, groups)) in zip(panels, colourings.items(), strict=True):
+        _coloured(axes, points, classes, groups)
         axes.set_title(f"by {what}", loc="left", fontsize=11)
     figure.suptitle(f"{title}\nt-SNE of {len(points):,} held-out materials", x=0.01, ha="left")
     return figure
@@ -121,20 +121,20 @@ def _by_element(element_sets: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """For each set the rarest of the seven commonest elements, "" where it holds none; and those,
     the commonest first."""
     sets = [text.split() for text in element_sets]
-    common = [e for e, _ in Counter(e for own in sets for e in own).most_common(7)]
-    told = [next((e for e in reversed(common) if e in own), "") for own in sets]
-    return np.array(told, dtype=object), common
+    common = [e for e, _ in Counter(e for elements in sets for e in elements).most_common(7)]
+    rarest = [next((e for e in reversed(common) if e in elements), "") for elements in sets]
+    return np.array(rarest, dtype=object), common
 
 
-def _coloured(axes: Axes, points: np.ndarray, told: np.ndarray, groups: list[str]) -> None:
-    rest = ~np.isin(told, groups)
+def _coloured(axes: Axes, points: np.ndarray, classes: np.ndarray, groups: list[str]) -> None:
+    rest = ~np.isin(classes, groups)
     axes.plot(*points[rest].T, "o", color=GREY, ms=2.5, mew=0, alpha=0.5, label="others")
     markers = "oooooooss"
     for i, group in enumerate(groups):
-        own = told == group
+        members = classes == group
         colour = (*CONTESTANTS[:6], BLACK, BLUE)[i % 8]
         axes.plot(
-            *points[own].T, markers[i % 9], color=colour, ms=3.5, mew=0, alpha=0.75, label=group
+            *points[members].T, markers[i % 9], color=colour, ms=3.5, mew=0, alpha=0.75, label=group
         )
     axes.set_xticks([])
     axes.set_yticks([])

@@ -15,7 +15,7 @@ from framework.figures.canvas import (
     GREY,
     new_figure,
 )
-from framework.metrics.names import spoken
+from framework.registry.metrics import spoken
 
 DASHES = ((4, 1.5), (1.5, 1.5), (6, 1.5, 1.5, 1.5), (2.5, 2.5), (8, 2), (4, 1.5, 1, 1.5, 1, 1.5))
 
@@ -34,14 +34,14 @@ def leaderboard_figure(cube: xr.Dataset, table: pd.DataFrame) -> Figure:
     for row, entry in enumerate(table.to_dict("records")):
         value, low, high = (entry[metric + end] for end in ("", "_low", "_high"))
         encoder, colour = entry["encoder"], styles[entry["encoder"]]["color"]
-        if entry["verdict"] == "best baseline":
+        if entry["verdict"] == "best baseline" and not np.isnan(low):
             axes.axvspan(low, high, color=GREY, alpha=0.2, lw=0, label="best baseline")
         axes.plot(seeds.sel(encoder=encoder), [row + 0.28] * seeds.sizes["seed"], ".", color=colour)
         text = "incomplete"
         if not np.isnan(value):
             axes.plot([low, high], [row, row], color=colour, lw=2)
             axes.plot(value, row, "o", ms=8, color=colour)
-            text = f"{value:.3f} [{low:.3f}, {high:.3f}]"
+            text = f"{value:.3f}" + ("" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]")
         axes.annotate(text, (1.02, row), xycoords=("axes fraction", "data"), va="center")
     axes.axvline(table[f"{metric}_random"].iloc[0], color=BLACK, lw=1, ls=":", label="random order")
     axes.plot([], [], "o-", color=BLACK, lw=2, ms=8, label="mean, 95 % interval")
@@ -67,7 +67,9 @@ def _verdict(table: pd.DataFrame, cube: xr.Dataset) -> str:
     if "best baseline" not in set(table["verdict"]) or contestants.empty:
         return "no baseline to compare with" if len(contestants) else "baselines only"
     won = (contestants["verdict"] == "beats").sum()
-    return f"{won} of {len(contestants)} contestants beat the best baseline (paired bootstrap)"
+    return (
+        f"{won} of {len(contestants)} contestants beat the best baseline (paired bootstrap, Holm)"
+    )
 
 
 def line_styles(encoders: pd.Series[str], cube: xr.Dataset) -> dict[str, dict[str, Any]]:

@@ -54,8 +54,8 @@ def convergence_figure(results: xr.Dataset) -> Figure:
         _curves(axes, curves)
         axes.set_title(str(title), loc="left", fontsize=11)
         axes.set_xlabel("evaluations")
-        told = f"gap to the least {quantity}" if gap else f"best {quantity}"
-        axes.set_ylabel(fill(told, LABEL))
+        label = f"gap to the least {quantity}" if gap else f"best {quantity}"
+        axes.set_ylabel(fill(label, LABEL))
     _legend(figure, panels[0])
     return figure
 
@@ -78,10 +78,10 @@ def hits_figure(results: xr.Dataset) -> Figure:
         _curves(axes, of["hits"])
         axes.set_ylim(0, 1.15)  # room for what is told
         sign = "≥" if bool(of["maximise"]) else "≤"
-        told = f"{int(of['n_hits'])} hits among {n:,} candidates\n"
-        told += f"hit: {of['quantity'].item()} {sign} {target:g}"
+        note = f"{int(of['n_hits'])} hits among {n:,} candidates\n"
+        note += f"hit: {of['quantity'].item()} {sign} {target:g}"
         corner: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": 8.5}
-        axes.text(0.03, 0.97, told, transform=axes.transAxes, **corner)
+        axes.text(0.03, 0.97, note, transform=axes.transAxes, **corner)
         axes.set_title(str(title), loc="left", fontsize=11)
         axes.set_xlabel("evaluations")
         axes.set_ylabel("share of hits found")

@@ -29,7 +29,7 @@ from framework.figures.canvas import (
 from framework.figures.canvas import save as save
 from framework.figures.leaderboard import line_styles, main_metric
 from framework.metrics.bootstrap import interval
-from framework.metrics.names import spoken
+from framework.registry.metrics import spoken
 
 
 def ranking_curve(cell: xr.Dataset) -> Figure:
@@ -100,9 +100,11 @@ def recall_curves(cube: xr.Dataset, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _mean_recall(own: xr.Dataset, fractions: FloatArray) -> tuple[FloatArray, ...]:
+def _mean_recall(of_encoder: xr.Dataset, fractions: FloatArray) -> tuple[FloatArray, ...]:
     """Recall of one encoder, mean over folds and seeds, and its interval (low, high)."""
-    cells = own[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    cells = (
+        of_encoder[["score", "part"]].stack(cell=("split", "seed")).transpose("cell", "candidate")
+    )
     curve, resampled = np.zeros(len(fractions)), np.zeros((RESAMPLES, len(fractions)))
     for scores, part in zip(cells["score"].values, cells["part"].values, strict=True):
         one, replicates = recall_resampled(*scores_and_relevance(scores, part), fractions)
@@ -141,9 +143,9 @@ def recall_resampled(
     positives, candidates = groups[relevance], np.bincount(groups[~relevance], minlength=n_groups)
 
     def curve(hits: NDArray[np.intp], others: NDArray[np.int64]) -> FloatArray:
-        found = np.append(0, np.bincount(hits, minlength=n_groups).cumsum())
-        explored = np.append(0, others.cumsum()) + found
-        share: FloatArray = np.interp(fractions * len(scores), explored, found) / len(positives)
+        recalled = np.append(0, np.bincount(hits, minlength=n_groups).cumsum())
+        explored = np.append(0, others.cumsum()) + recalled
+        share: FloatArray = np.interp(fractions * len(scores), explored, recalled) / len(positives)
         return share
 
     drawn = generator.integers(len(positives), size=(RESAMPLES, len(positives)))

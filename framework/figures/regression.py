@@ -12,25 +12,25 @@ from matplotlib.figure import Figure
 from framework.contracts.split import PARTS
 from framework.figures.canvas import BLACK, BLUE, HEIGHT, WIDTH, new_figure
 from framework.figures.leaderboard import line_styles, main_metric
-from framework.metrics.names import spoken
+from framework.registry.metrics import spoken
 
 _POINTS = 4000
 
 
 def parity(cell: xr.Dataset) -> Figure:
     """Predicted against true values of the hold-out, one panel a property, at the most labels."""
-    held = np.flatnonzero(cell["part"].values == PARTS.index("holdout"))
-    if len(held) > _POINTS:
-        held = np.sort(np.random.default_rng(0).choice(held, _POINTS, replace=False))
+    holdout = np.flatnonzero(cell["part"].values == PARTS.index("holdout"))
+    if len(holdout) > _POINTS:
+        holdout = np.sort(np.random.default_rng(0).choice(holdout, _POINTS, replace=False))
     names, labels = cell["property"].values.astype(str), str(cell["labels"].values[-1])
     figure, panels = new_figure(height=4.6, columns=len(names), width=4.6 * len(names))
     for axes, name in zip(panels, names, strict=True):
-        of = cell.sel(property=name).isel(labels=-1, candidate=held)
-        true, predicted = of["truth"].values, of["prediction"].values
+        cells = cell.sel(property=name).isel(labels=-1, candidate=holdout)
+        true, predicted = cells["truth"].values, cells["prediction"].values
         axes.plot(true, predicted, "o", color=BLUE, ms=3, mew=0, alpha=0.3)
         ends = [np.nanmin(true), np.nanmax(true)]
         axes.plot(ends, ends, color=BLACK, lw=1, ls=":")
-        unit = f" ({of['units'].item()})"
+        unit = f" ({cells['units'].item()})"
         axes.set_xlabel(f"true {name.replace('_', ' ')}{unit}")
         axes.set_ylabel(f"predicted{unit}")
         quoted = [float(cell["value"].sel(metric=f"{name}/{labels}/{m}")) for m in ("mae", "r2")]
@@ -61,11 +61,11 @@ def learning_curves(cube: xr.Dataset, table: pd.DataFrame) -> Figure:
     units = json.loads(cube.attrs["units"]) if kind in ("mae", "rmse") else {}
     width = max(WIDTH, 3.6 * len(labels))
     figure, panels = new_figure(HEIGHT + 0.22 * len(table), len(labels), width=width)
-    for axes, (name, own) in zip(panels, labels.items(), strict=True):
-        counts = [most if n == "all" else int(n) for n in own]
+    for axes, (name, steps) in zip(panels, labels.items(), strict=True):
+        counts = [most if n == "all" else int(n) for n in steps]
         for encoder, row in rows.iterrows():
             value, low, high = (
-                [row[f"{name}/{n}/{kind}{end}"] for n in own] for end in ("", "_low", "_high")
+                [row[f"{name}/{n}/{kind}{end}"] for n in steps] for end in ("", "_low", "_high")
             )
             style = lines[str(encoder)]
             axes.fill_between(counts, low, high, color=style["color"], alpha=0.15, lw=0)

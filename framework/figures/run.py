@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -26,10 +26,6 @@ from framework.figures.canvas import (
     new_figure,
 )
 from framework.figures.canvas import save as save
-
-if TYPE_CHECKING:
-    pass
-
 
 _POINTS_OF_MAP = 6000
 
@@ -59,15 +55,15 @@ def training_curves(cell: xr.Dataset) -> Figure | None:
     panels = [["loss"], [name for name in quantities if name != "loss"]]
     panels = panels[: 1 if len(panels[1]) < 2 else 2]
     figure, columns = new_figure(columns=len(panels))
-    for axes, shown in zip(columns, panels, strict=True):
-        for quantity, colour in zip(shown, cycle(CONTESTANTS), strict=False):
+    for axes, in_panel in zip(columns, panels, strict=True):
+        for quantity, colour in zip(in_panel, cycle(CONTESTANTS), strict=False):
             for part, line in (("train", "-"), ("validation", "--")):
                 values = history.get(f"{part}_{quantity}", [])
                 label = part if quantity == "loss" else quantity if part == "train" else None
                 colour = BLACK if quantity == "loss" else colour
                 epochs = np.arange(1, len(values) + 1)
                 axes.plot(epochs, values, line, color=colour, marker=".", label=label)
-        _epoch_axes(axes, "loss" if shown == ["loss"] else "term of the loss")
+        _epoch_axes(axes, "loss" if in_panel == ["loss"] else "term of the loss")
         head(axes, "")
     figure.suptitle(_name(cell), x=0.01, ha="left")
     return figure
@@ -88,11 +84,13 @@ def _principal_plane(axes: Axes, latent: FloatArray, part: NDArray[Any]) -> None
     shares = 100 * variances[::-1].clip(0) / max(variances.sum(), np.finfo(float).tiny)
     points = centred @ directions[:, :-3:-1]
     generator = np.random.default_rng(0)
-    for name, own in _by_part(np.arange(len(points)), part).items():
-        shown = own if len(own) <= _POINTS_OF_MAP else generator.choice(own, _POINTS_OF_MAP, False)
+    for name, members in _by_part(np.arange(len(points)), part).items():
+        drawn = members
+        if len(members) > _POINTS_OF_MAP:
+            drawn = generator.choice(members, _POINTS_OF_MAP, False)
         size, alpha = (2.5, 0.5) if name == "unexplored" else (3.5, 0.75)
         style: dict[str, Any] = {"color": COLOURS[name], "mew": 0, "alpha": alpha}
-        axes.plot(*points[shown].T, "o", ms=size, label=counted(name, len(shown)), **style)
+        axes.plot(*points[drawn].T, "o", ms=size, label=counted(name, len(drawn)), **style)
     axes.set_aspect("equal", adjustable="datalim")
     # A dead component shows as such: 0.034 %, not 0 %.
     first, second = (f"{share:.0f}" if share >= 1 else f"{share:.2g}" for share in shares[:2])

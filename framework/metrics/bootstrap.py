@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+RESAMPLES = 2000
+_DRAWN_AT_ONCE = 2**20  # bounds an array of (resample, item) to 8 MiB
+
 
 class Difference(NamedTuple):
     """A difference and its interval, each of shape (...)."""
@@ -23,7 +26,7 @@ class Difference(NamedTuple):
 def resample_indices(
     n_positive: int, n_negative: int, n_resamples: int, seed: int
 ) -> Iterator[tuple[IntArray, IntArray]]:
-    """The draws of `evaluate`: for each resample, indices (n_positive,) and (n_negative,).
+    """The draws of `ranking.evaluate`: for each resample, indices (n_positive,) and (n_negative,).
 
     Stratified: indices count within each class, in the order in which the items are given. They
     depend on these four arguments alone.
@@ -36,10 +39,50 @@ def resample_indices(
         )
 
 
-def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Percentile interval (low, high) along the last axis: (..., n_resamples) -> (...) each."""
+def resample_groups(
+    groups: ArrayLike, n_resamples: int, seed: int, *, apart: ArrayLike | None = None
+) -> Iterator[IntArray]:
+    """How often each item is drawn, (b, n) for some resamples at a time.
+
+    Whole groups are drawn, since items of one group (the materials of an element set) resemble
+    each other: they are held out together, and taken one by one their intervals would be too
+    narrow. The draws depend on the groups, ``apart`` and the seed alone, not on the order of items.
+
+    Args:
+        groups: of the items (n,), equal for those of one group.
+        apart: items (n,) whose groups are drawn apart from the other groups, so that no resample
+            lacks them.
+    """
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    first = np.zeros(len(names), dtype=bool)
+    if apart is not None:
+        first[member[np.asarray(apart, dtype=bool)]] = True
+    strata = [part for part in (np.flatnonzero(first), np.flatnonzero(~first)) if len(part)]
+    generator = np.random.default_rng(seed)
+    at_once = max(1, _DRAWN_AT_ONCE // len(member))
+    for start in range(0, n_resamples, at_once):
+        b = min(at_once, n_resamples - start)
+        times = np.zeros((b, len(names)), dtype=np.intp)
+        for row in times:
+            for part in strata:
+                drawn = part[generator.integers(len(part), size=len(part), dtype=np.intp)]
+                row += np.bincount(drawn, minlength=len(names))
+        yield times[:, member]
+
+
+def require_level(level: float) -> None:
+    """Refuse a level that is not a probability.
+
+    Raises:
+        ValueError: it is not.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it must lie in (0, 1), for example 0.95")
+
+
+def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+    """Percentile interval (low, high) along the last axis: (..., n_resamples) -> (...) each."""
+    require_level(level)
     tail = (1 - level) / 2
     low, high = np.quantile(np.asarray(replicates, dtype=np.float64), [tail, 1 - tail], axis=-1)
     return low, high
@@ -68,7 +111,14 @@ def paired_difference(
     return Difference(value, *interval(a - b, level))
 
 
-RESAMPLES = 2000
+def centred(values: ArrayLike, replicates: FloatArray) -> FloatArray:
+    """Replicates (m, n_resamples) moved so that their means are the values (m,).
+
+    Where resampling shifts a metric to one side (classes that come and go), the shift is an
+    artefact, and the spread is not.
+    """
+    shift = np.asarray(values, dtype=np.float64) - replicates.mean(axis=-1)
+    return replicates + shift[:, None]
 
 
 def over_seeds(curves: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

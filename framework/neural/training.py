@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytorch_lightning as pl
 import torch
@@ -15,7 +15,6 @@ from framework.neural.threads import one_thread
 from framework.registry.parameters import Choice, Float, Int
 
 if TYPE_CHECKING:
-    from framework.neural.encoder import NeuralEncoder
     from framework.neural.samples import TensorSamples
 
 STEPS_A_CHUNK = 64
@@ -105,8 +104,8 @@ class _Report(pl.Callback):
         pl_module.progress(trainer.current_epoch + 1, trainer.max_epochs)  # type: ignore[operator]
 
 
-def train(encoder: NeuralEncoder, samples: TensorSamples, validation: TensorSamples | None) -> None:
-    """Fit a neural encoder with Lightning; curves land in ``encoder.history``.
+def train(encoder: Any, samples: TensorSamples, validation: TensorSamples | None) -> None:
+    """Fit a `NeuralEncoder` with Lightning; curves land in ``encoder.history``.
 
     The global random state is seeded here, right before the weights are drawn, so that results
     do not depend on what was fitted before, and is put back afterwards.

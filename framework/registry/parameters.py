@@ -3,7 +3,8 @@
 ``latent_dim: Annotated[int, Int(2, 32)] = 4`` says at once the type, the range that a value must
 lie in, the range that a tuner searches, and the default: there is no second copy to drift. Where
 more is valid than is worth a search, ``within`` gives the wider range; what only costs time and
-changes no model is not ``tuned``.
+changes no model is not ``tuned``. A list says the range of its elements:
+``hidden: tuple[Annotated[int, Int(1, 4096)], ...]``; it is not searched unless choices are given.
 """
 
 from __future__ import annotations
@@ -91,15 +92,22 @@ REQUIRED: Any = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting of an item: its type, its range where it has one, its default."""
+    """One setting of an item: its type, its range where it has one, its default.
+
+    Attributes:
+        element: the range of its elements, where it is a list.
+    """
 
     name: str
     type: Any
     marker: Marker | None
     default: Any
+    element: Marker | None = None
 
     def __str__(self) -> str:
         kind = str(self.marker) if self.marker else _type_name(self.type)
+        if self.element is not None:
+            kind = f"list of {self.element}"
         return f"{kind}, {'required' if self.default is REQUIRED else f'default {self.default}'}"
 
     def checked(self, value: Any) -> Any:
@@ -123,6 +131,10 @@ class Parameter:
                 hint = nearest(own, map(str, self.marker.options))
                 raise ValueError(f"{own!r} is no option; {hint.rstrip('?')}; {self.valid}")
             raise ValueError(f"{own!r} is out of range; {self.valid}")
+        if self.element is not None:
+            for one in own or ():
+                if one not in self.element:
+                    raise ValueError(f"{one!r} is out of range; {self.valid}")
         return own
 
     @property
@@ -196,12 +208,21 @@ def checked(
 
 
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
-    marker = None
-    if get_origin(hint) is Annotated:
-        base, *extras = get_args(hint)
-        marker = next((e for e in extras if isinstance(e, Int | Float | Choice)), None)
-        hint = base
-    return Parameter(name, hint, marker, default)
+    hint, marker = _unwrapped(hint)
+    element = None
+    if get_origin(hint) in (tuple, list):
+        inner = [_unwrapped(each) for each in get_args(hint)]
+        element = next((found for _, found in inner if found is not None), None)
+        hint = get_origin(hint)[tuple(each for each, _ in inner)]
+    return Parameter(name, hint, marker, default, element)
+
+
+def _unwrapped(hint: Any) -> tuple[Any, Marker | None]:
+    """A type without its annotations, and the marker among them."""
+    if get_origin(hint) is not Annotated:
+        return hint, None
+    base, *extras = get_args(hint)
+    return base, next((e for e in extras if isinstance(e, Int | Float | Choice)), None)
 
 
 def _type_name(hint: Any) -> str:

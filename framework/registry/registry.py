@@ -1,8 +1,9 @@
 """A registry is a folder of one-item files: a listing reads the files, a look-up imports only one.
 
-The item of a file is the class or function whose name is the file's name (case and underscores
-aside). Listing parses the source instead of importing it, so that the command line answers
-without torch. Other packages register through entry points of the same group.
+The item of a file is the class, function or object whose name is the file's name (case and
+underscores aside). Listing parses the source instead of importing it, so that the command line
+answers without torch. Further items come from folders outside of the tree (`extensions`) and, of
+other packages, through entry points of the same group.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +24,8 @@ from types import ModuleType
 from typing import Any
 
 from framework.base.errors import UserError, nearest, readable_file
+from framework.registry import extensions
+from framework.registry.conformity import require_conforming
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,27 +50,45 @@ class Registry:
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind
         self.package = package
-        self.group = f"phasezoo.{package.rpartition('.')[2]}"
+        name = package.rpartition(".")[2]
+        self.group = f"phasezoo.{name}"
         self.folder = ROOT.joinpath(*package.split("."))
+        extensions.packages[name] = package
 
     @cached_property
     def _external(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}
 
+    def _files(self) -> dict[str, Path]:
+        """The file of every item that is one, those of extensions after those of the tree."""
+        found: dict[str, Path] = {}
+        for path in [*self.folder.glob("[!_]*.py"), *extensions.files(self.package)]:
+            if path.stem in found:
+                raise self._twice(path.stem, str(found[path.stem]), str(path))
+            found[path.stem] = path
+        for name, point in self._external.items():
+            if name in found:
+                raise self._twice(name, str(found[name]), f"the entry point {point.value}")
+        return found
+
+    def _twice(self, name: str, first: str, second: str) -> UserError:
+        return UserError(
+            f"{self.kind} '{name}' is registered twice, by {first} and by {second}; rename the second"
+        )
+
     def names(self) -> list[str]:
         """All registered names, sorted.
 
         Raises:
-            UserError: another package registers a name that is taken.
+            UserError: an extension or another package registers a name that is taken.
         """
-        own = [path.stem for path in self.folder.glob("[!_]*.py")]
-        if taken := set(own) & set(self._external):
-            where = ", ".join(self._external[name].value for name in sorted(taken))
-            raise UserError(
-                f"{self.kind} {', '.join(sorted(taken))} is registered twice (also by {where}); "
-                "rename the one in the other package"
-            )
-        return sorted([*own, *self._external])
+        return sorted([*self._files(), *self._external])
+
+    def where(self, name: str) -> str:
+        """Where an item comes from, in words."""
+        if name in self._external:
+            return f"the entry point {self._external[name].value}"
+        return str(self._files()[name])
 
     def entry(self, name: str) -> Entry:
         """The listing of one item; an item of another package is imported for it."""
@@ -73,7 +96,7 @@ class Registry:
         if name in self._external:
             item = self.load(name)
             return Entry(name, _first_sentence(item.__doc__ or ""), dict(vars(item)))
-        return _read_entry(self.folder / f"{name}.py")
+        return _read_entry(self._files()[name])
 
     def require(self, name: str, where: str = "") -> None:
         """Refuse a name that is not registered.
@@ -81,17 +104,36 @@ class Registry:
         Raises:
             UserError: with the nearest valid names.
         """
-        if name not in self.names():
+        names = self.names()
+        if name not in names:
             place = f"{where}: " if where else ""
-            hint = nearest(name, self.names())
-            raise UserError(f"{place}'{name}' is not a registered {self.kind}; {hint}")
+            raise UserError(
+                f"{place}'{name}' is not a registered {self.kind}; {nearest(name, names)}"
+            )
 
     def load(self, name: str, where: str = "") -> Any:
-        """The class or function that is registered under a name; only its file is imported."""
+        """The class, function or object that is registered under a name; only its file is imported.
+
+        Raises:
+            UserError: the name is not registered; or its file fails on import, holds no item, or
+                holds one that does not fulfil the contract of its kind.
+        """
         self.require(name, where)
         if name in self._external:
-            return self._external[name].load()
-        return _item_of(importlib.import_module(f"{self.package}.{name}"), name)
+            point = self._external[name]
+            with _import_faults(point.value, None):
+                item = point.load()
+            require_conforming(self.kind, item, f"the entry point {point.value}")
+            return item
+        path, full = self._files()[name], f"{self.package}.{name}"
+        module = sys.modules.get(full)
+        if path.parent != self.folder and module is not None and module.__file__ != str(path):
+            del sys.modules[full]  # of another folder of extensions
+        with _import_faults(str(path), str(path)):
+            module = importlib.import_module(full)
+        item = _item_of(module, name)
+        require_conforming(self.kind, item, str(path))
+        return item
 
     def source(self, name: str) -> Path:
         """The file that defines an item: part of what a run's digest covers."""
@@ -100,7 +142,24 @@ class Registry:
             spec = importlib.util.find_spec(self._external[name].module)
             assert spec is not None and spec.origin is not None
             return Path(spec.origin)
-        return self.folder / f"{name}.py"
+        return self._files()[name]
+
+
+@contextmanager
+def _import_faults(place: str, file: str | None) -> Iterator[None]:
+    """What goes wrong while a user's file is imported is a mistake in that file.
+
+    Args:
+        file: the file, for the number of the line.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        line = _line_of(error, file)
+        raise UserError(f"{place}{line}: fails on import: {reason}") from error
 
 
 def load_file(path: str | Path) -> Any:
@@ -119,13 +178,11 @@ def load_file(path: str | Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and docstrings are looked up there
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        with _import_faults(str(path), spec.origin):
+            spec.loader.exec_module(module)
+    except UserError:
         del sys.modules[spec.name]
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(
-            f"{path}{_line_of(error, spec.origin)}: fails on import: {reason}"
-        ) from error
+        raise
     return _item_of(module, path.stem)
 
 
@@ -139,18 +196,29 @@ def _folded(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _item_of(module: ModuleType, name: str) -> Callable[..., Any]:
+def _item_of(module: ModuleType, name: str) -> Any:
     for attribute, value in vars(module).items():
-        if (
-            _folded(attribute) == _folded(name)
-            and getattr(value, "__module__", None) == module.__name__
-        ):
+        if _folded(attribute) == _folded(name) and _is_defined_in(module, value):
             return value
+    if _is_object(value := vars(module).get(name)):
+        return value
     wanted = "".join(part.capitalize() for part in name.split("_"))
     raise UserError(
-        f"{module.__file__}: holds no item; name its class '{wanted}' or its function '{name}', "
-        "as the file"
+        f"{module.__file__}: holds no item; name its class '{wanted}', or its function or object "
+        f"'{name}', as the file"
     )
+
+
+def _is_defined_in(module: ModuleType, value: Any) -> bool:
+    """Whether a class or function was not merely imported."""
+    kind = inspect.isclass(value) or inspect.isroutine(value)
+    return kind and getattr(value, "__module__", None) == module.__name__
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it may be an item that is neither a class nor a function: a metric."""
+    strange = inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value)
+    return not strange and not isinstance(value, str | int | float | type(None))
 
 
 def _first_sentence(docstring: str) -> str:
@@ -182,3 +250,4 @@ SPLITS = Registry("split", "data.splits")
 CANDIDATES = Registry("candidate source", "data.candidates")
 PUBLISHED = Registry("published system", "zoo.published")
 OBJECTIVES = Registry("objective", "zoo.objectives")
+METRICS = Registry("metric", "zoo.metrics")

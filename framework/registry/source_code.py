@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from framework.base.digest import digest
+from framework.registry import extensions
 from framework.registry.registry import ROOT
 
 DRAWING = "framework.figures"
@@ -78,6 +79,6 @@ def _modules(node: ast.AST) -> Iterator[str]:
 
 
 def _file(module: str) -> Path | None:
-    """The file of a module of the project."""
+    """The file of a module of the project, or of an extension of it."""
     path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    return path if path.is_file() else None
+    return path if path.is_file() else extensions.file_of(module)

@@ -47,22 +47,15 @@ def task_of(settings: dict[str, Any]) -> Task:
         UserError: its file does not fulfil the contract (`framework.contracts.task.Task`), or the
             settings make no task.
     """
-    cls = TASKS.load(settings["name"])
-    contract = f"{Task.__module__}.{Task.__name__}"
-    if not (inspect.isclass(cls) and issubclass(cls, Task)):
-        raise UserError(f"task '{settings['name']}': make its class a subclass of {contract}")
-    if missing := sorted(cls.__abstractmethods__):
-        raise UserError(
-            f"task '{settings['name']}' lacks {', '.join(missing)}; write what {contract} asks for"
-        )
-    return cls(**settings["parameters"])
+    task: Task = TASKS.load(settings["name"])(**settings["parameters"])
+    return task
 
 
 def read_by(encoder: dict[str, Any]) -> str:
     """The representation that an encoder of resolved settings reads: its class's own, or the one
     that its setting ``representation`` names."""
-    own = encoder["parameters"].get("representation")
-    name: str = own or ENCODERS.load(encoder["name"]).representation
+    chosen = encoder["parameters"].get("representation")
+    name: str = chosen or ENCODERS.load(encoder["name"]).representation
     return name
 
 
@@ -111,8 +104,8 @@ def construct(
     """
     arguments = inspect.signature(cls).parameters
     given = {name: getattr(shown, name) for name in GIVEN if name in arguments}
-    own = {name: value for name, value in values.items() if name in arguments}
-    encoder = cls(**given, **own)
+    settings_of_constructor = {name: value for name, value in values.items() if name in arguments}
+    encoder = cls(**given, **settings_of_constructor)
     if encoder.settings is not None:
         rest = {name: value for name, value in values.items() if name not in arguments}
         encoder.settings = type(encoder.settings)(**rest)

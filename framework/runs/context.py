@@ -13,7 +13,7 @@ from framework.contracts.representation import Samples
 from framework.contracts.split import Split
 from framework.registry.registry import DATASETS
 from framework.runs.components import task_of
-from framework.runs.plan import divided
+from framework.runs.items import divided
 from framework.runs.saved import SavedRun
 
 

@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from framework.audit.audit import audit
-from framework.base.errors import UserError
-from framework.contracts.encoder import Encoder
-from framework.contracts.representation import Samples
-from framework.contracts.split import PARTS, Split
-from framework.contracts.task import Fit, Judged
+from framework.audit.quantities import Audit
+from framework.base.files import whole_folder
+from framework.base.threads import single_threaded
+from framework.contracts.task import Fit
+from framework.runs.cell import best_of, cell_of, write_cell
 from framework.runs.components import built, represented, task_of
 from framework.runs.context import give_context
-from framework.runs.plan import RUNS, Run, divided
+from framework.runs.finished import RUNS
+from framework.runs.items import divided
+from framework.runs.run import Run
 from framework.runs.saved import begin
-
-LATENT_CANDIDATES = 3000
-"""Unexplored items whose latent vectors a run keeps, for maps and audits."""
-
 
 Progress = Callable[[int, int], None]
 
 
+@single_threaded()
 def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path = RUNS) -> Fit:
     """Fit the encoder of a run on its training part.
 
     Args:
-        watching: given the fit that begins, makes what is told of its progress.
+        watching: given the fit that begins, returns what its progress is reported to.
         runs: the folder of results, for a run that begins with a finished one.
     """
     settings = run.settings
@@ -57,6 +50,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path 
     return replace(begun, seconds=time.perf_counter() - started)
 
 
+@single_threaded()
 def execute(
     run: Run, runs: Path, progress: Progress | None = None, finished: Path | None = None
 ) -> Path:
@@ -65,144 +59,40 @@ def execute(
     Args:
         runs: the folder of results.
         finished: where the run is found that this one begins with, if it is elsewhere.
-    """
-    from framework.figures import latent as latent_plots
-    from framework.figures.audit import audit_figure
-    from framework.figures.canvas import save, save_all
-    from framework.figures.run import run_figures
 
-    settings = run.settings
+    Raises:
+        UserError: what a user can fix of settings or data, or the folder cannot be written.
+    """
     done = fit(run, None if progress is None else lambda _: progress, finished or runs)
-    items, split, encoder, representation = (
-        done.items,
-        done.split,
+    judged = done.task.judge(done, run.settings["resamples"])
+    audited = audit(
         done.encoder,
         done.representation,
+        done.samples,
+        done.items,
+        done.split,
+        done.task.members,
     )
-    judged = done.task.judge(done, settings["resamples"])
-    members = done.task.members
-    found = audit(encoder, representation, done.samples, items, split, members)
-    cell = _cell(run, split, judged, encoder, done.samples)
-    for name in ("variance", "kl"):
-        if name in found.evidence:
-            cell[f"latent_{name}"] = ("latent_dim", found.evidence[name])
-    cell.attrs["audit"] = json.dumps([found.verdict, found.reasons, found.values])
-    cell.attrs |= {"seconds_fit": done.seconds, "seconds_score": judged.seconds}
-    cell.attrs["versions"] = json.dumps(versions())
-
+    cell = cell_of(run, done, judged, audited)
     folder = run.folder(runs)
-    scratch = folder.with_name(f".{run.digest}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        encoder.save(scratch / encoder.checkpoint)
-        representation.save(scratch / representation.checkpoint)
-        (scratch / "run.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
-        listed = split.unexplored if len(split.unexplored) else split.holdout
-        names = items[items.attrs["named_by"]].values[listed].astype(str)
-        table = ranked(names, judged.scores[listed]).head(1000)
-        table.to_csv(scratch / "ranking.csv", index=False)
-        save_all({**done.task.figures(cell), **run_figures(cell)}, scratch / "figures")
-        save(audit_figure(found, run.encoder), scratch / "figures" / "audit.png")
-        latent_plots.save_latent_figures(done, cell, scratch / "figures")
-        compressed = {name: {"zlib": True, "complevel": 4} for name in ("score", "part")}
-        cell.to_netcdf(scratch / "cell.nc", engine="netcdf4", encoding=compressed)
-        if folder.exists():  # left by an older version of this file, without cell.nc
-            shutil.rmtree(folder)
-        scratch.replace(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with whole_folder(folder, complete="cell.nc") as scratch:
+        done.encoder.save(scratch / done.encoder.checkpoint)
+        done.representation.save(scratch / done.representation.checkpoint)
+        settings = json.dumps(run.settings, indent=1, sort_keys=True)
+        (scratch / "run.json").write_text(settings)
+        best_of(done, judged).to_csv(scratch / "ranking.csv", index=False)
+        _draw(run, done, audited, cell, scratch / "figures")
+        write_cell(cell, scratch)
     return folder
 
 
-def read_cell(folder: Path) -> xr.Dataset:
-    """The results of a finished run, in memory.
+def _draw(run: Run, done: Fit, audited: Audit, cell: xr.Dataset, folder: Path) -> None:
+    """The figures of a run as PNG."""
+    from framework.figures.audit import audit_figure
+    from framework.figures.canvas import save_all
+    from framework.figures.latent import save_latent_figures
+    from framework.figures.run import run_figures
 
-    Raises:
-        UserError: the file is damaged; the message says how to mend it.
-    """
-    try:
-        with xr.open_dataset(folder / "cell.nc", engine="netcdf4") as file:
-            return file.load()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{folder / 'cell.nc'}: cannot be read ({error}); delete the folder {folder} and run "
-            "the benchmark again"
-        ) from None
-
-
-def versions() -> dict[str, str]:
-    """What else decides numbers to the last bit: the interpreter, the libraries, the processor."""
-    names = ("phasezoo", "numpy", "scipy", "scikit-learn", "torch", "pytorch-lightning", "xarray")
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        **{name: version(name) for name in names},
-    }
-
-
-def ranked(names: np.ndarray, scores: np.ndarray) -> Any:
-    """A table of items, best first: rank, elements, score, percentile.
-
-    Equal scores are listed by name, so that the order of the input never shows.
-    ``attrs["order"]``: positions of the rows in the input.
-    """
-    import pandas as pd
-
-    order = np.lexsort((names, -scores))
-    n = len(order)
-    columns = {
-        "rank": np.arange(1, n + 1),
-        "elements": names[order],
-        "score": scores[order],
-        "percentile": 100 * (1 - np.arange(n) / n),
-    }
-    table = pd.DataFrame(columns)
-    table.attrs["order"] = order
-    return table
-
-
-def _cell(run: Run, split: Split, judged: Judged, encoder: Encoder, samples: Samples) -> xr.Dataset:
-    rng = np.random.default_rng(0)
-    n = min(LATENT_CANDIDATES, len(split.unexplored))
-    shown = np.concatenate(
-        [
-            split.train,
-            split.validation,
-            split.holdout,
-            np.sort(rng.choice(split.unexplored, n, False)),
-        ]
-    )
-    evaluation = judged.evaluation
-    metrics = list(evaluation.values)
-    per_metric = {
-        "value": evaluation.values,
-        "low": evaluation.low,
-        "high": evaluation.high,
-        "random": evaluation.random,
-        "validation": judged.validation,
-    }
-    return xr.Dataset(
-        {
-            "score": ("candidate", judged.scores.astype(np.float32)),
-            "part": ("candidate", split.codes, {"parts": " ".join(PARTS)}),
-            "replicates": (("metric", "resample"), evaluation.replicates.astype(np.float32)),
-            "latent": (
-                ("latent_item", "latent_dim"),
-                encoder.transform(samples.take(shown)).astype(np.float32),
-            ),
-            "latent_candidate": ("latent_item", shown),
-            **{name: ("metric", [of[m] for m in metrics]) for name, of in per_metric.items()},
-            **judged.variables,
-        },
-        coords={"metric": metrics},
-        attrs={
-            "digest": run.digest,
-            "encoder": run.encoder,
-            "split": run.split,
-            "seed": run.seed,
-            "task": run.settings["task"]["name"],
-            "history": json.dumps(encoder.history),
-            **{f"n_{part}": len(getattr(split, part)) for part in PARTS},
-        },
-    )
+    audit_drawn = {"audit": audit_figure(audited, run.encoder)}
+    save_all({**done.task.figures(cell), **run_figures(cell), **audit_drawn}, folder)
+    save_latent_figures(done, cell, folder)

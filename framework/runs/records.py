@@ -9,7 +9,8 @@ from framework.base.digest import digest
 from framework.config.experiment import Experiment
 from framework.contracts.tracker import Source
 from framework.runs.components import task_of
-from framework.runs.plan import Run, items_of
+from framework.runs.items import items_of
+from framework.runs.run import Run
 
 
 def source_of(settings: dict[str, Any]) -> Source:

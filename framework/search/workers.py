@@ -1,29 +1,35 @@
-"""The processes that work on one study, and the one that watches them."""
+"""The workers on one study, and the command that watches them."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
 from framework.base.errors import UserError
 from framework.base.progress import new_bars
-from framework.execution.start import context
-from framework.search.sampling import StudyPlan
-from framework.search.study import Objective, ended, n_free, recover, work
+from framework.execution.executor import Executor, Failure, Progress
+from framework.search.study.plan import StudyPlan
+from framework.search.study.trials import ended, n_free
+from framework.search.study.work import TrialFunction, recover, work
 
 PATIENCE = 0.5
-"""Seconds between two looks at what other processes do."""
+"""Seconds between two looks at what other commands do."""
+DEATHS = 2
+"""Workers that may die, one after the other, without a trial that ends in between."""
 
 
 def work_through(
     plan: StudyPlan,
-    objective: Objective,
+    objective: TrialFunction,
     study: optuna.Study,
+    executor: Executor,
     *,
-    workers: int,
     deadline: float | None = None,
     look: Callable[[optuna.Study], None] | None = None,
     progress: bool = False,
@@ -32,74 +38,82 @@ def work_through(
 
     Args:
         objective: what a trial does; sent to worker processes, so it must be picklable.
-        workers: processes; one works in this one.
+        executor: where the trials run. Workers coordinate through the storage of the study alone.
         deadline: `time.time` after which no new trial is begun.
         look: called again and again with the study, while the workers go on.
         progress: show a bar on standard error.
 
     Raises:
-        UserError: a worker could not go on; finished trials stand.
+        UserError: a worker could not go on, or workers died one after the other; finished trials
+            are kept.
     """
+    loop = _Loop(plan, objective, deadline)
+    deaths: list[str] = []
     with new_bars(progress) as bars:
-        bar = bars.add_task("trials", total=plan.slots, completed=len(ended(study)))
+        n_ended = len(ended(study))
+        bar = bars.add_task("trials", total=plan.slots, completed=n_ended)
 
         def watch(*_: Any) -> None:
-            bars.update(bar, completed=len(ended(study)))
+            nonlocal n_ended
+            before, n_ended = n_ended, len(ended(study))
+            if n_ended > before:
+                deaths.clear()
+            bars.update(bar, completed=n_ended)
             if look is not None:
                 look(study)
 
-        while len(ended(study)) < plan.slots and not _late(deadline):
+        def wanted() -> Iterator[int]:
+            """A worker more wherever a trial is free, at first and when others died."""
             recover(study)
-            free = n_free(study, plan)
-            if not free:
+            for number in range(n_free(study, plan)):
+                recover(study)
+                if _late(deadline) or not n_free(study, plan):
+                    return
+                yield number
+
+        while len(ended(study)) < plan.slots and not _late(deadline):
+            with closing(executor.run(loop, wanted(), watch)) as ending:
+                for _, outcome in ending:
+                    watch()
+                    if outcome.failure is not None:
+                        deaths.append(_death(outcome.failure))
+                    if len(deaths) == DEATHS:
+                        raise UserError(
+                            f"workers died one after the other, and no trial ended in between: "
+                            f"{deaths[-1]}; finished trials are kept. Run the same command to "
+                            "continue."
+                        )
+            if len(ended(study)) < plan.slots and not n_free(study, plan):
                 time.sleep(PATIENCE)  # the last ones are worked on elsewhere
-            elif workers == 1:
-                work(plan, objective, deadline=deadline, after=watch)
-            else:
-                _side_by_side(plan, objective, min(workers, free), deadline, watch)
         watch()
 
 
-def _side_by_side(
-    plan: StudyPlan,
-    objective: Objective,
-    workers: int,
-    deadline: float | None,
-    watch: Callable[[], None],
-) -> None:
-    """Worker processes; one that dies stops no other, and its trial is taken up again."""
-    start = context()
-    failures = start.SimpleQueue()
-    processes = [
-        start.Process(target=_worker, args=(plan, objective, deadline, failures), daemon=True)
-        for _ in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        while any(process.is_alive() for process in processes):
-            time.sleep(PATIENCE)
-            watch()
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-    if not failures.empty():
-        raise UserError(failures.get())
-    if all(process.exitcode for process in processes):
-        raise UserError(
-            f"all {workers} workers died (exit codes {[p.exitcode for p in processes]}: killed, or "
-            "out of memory); finished trials stand, the same command goes on"
+@dataclass(frozen=True)
+class _Loop:
+    """What one worker does: trial after trial, until none is free."""
+
+    plan: StudyPlan
+    objective: TrialFunction
+    deadline: float | None
+
+    def __call__(self, _: int, progress: Progress) -> None:
+        done = itertools.count(1)
+        total = self.plan.slots
+        work(
+            self.plan,
+            self.objective,
+            deadline=self.deadline,
+            after=lambda *_: progress(next(done), total),
         )
 
 
-def _worker(plan: StudyPlan, objective: Objective, deadline: float | None, failures: Any) -> None:
-    try:
-        work(plan, objective, deadline=deadline)
-    except UserError as error:
-        failures.put(str(error))
-    except KeyboardInterrupt:
-        pass
+def _death(failure: Failure) -> str:
+    """How a worker died; anything else that ended it is raised."""
+    if failure.refused:
+        raise UserError(failure.cause)
+    if not failure.died:
+        raise RuntimeError(f"a worker failed:\n{failure.traceback}")
+    return failure.cause
 
 
 def _late(deadline: float | None) -> bool:

@@ -16,7 +16,8 @@ from framework.config.experiment import read_experiment
 from framework.config.schema import Component
 from framework.registry.registry import ROOT
 from framework.runs.components import built, represented
-from framework.runs.plan import divided, plan
+from framework.runs.items import divided
+from framework.runs.plan import plan
 from tests.benchmarks.timing import medians, seconds
 
 pytestmark = pytest.mark.speed

@@ -18,8 +18,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from framework.config.experiment import experiment_from
-from framework.search import trial_records, tuning
-from framework.search.study import ended, open_study, work
+from framework.execution.here import Here
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
+from framework.search.tuning import records as trial_records
+from framework.search.tuning.plan import plan_tuning
+from framework.search.tuning.trial import FitTrial
 from framework.search.workers import work_through
 from framework.tracking.store import store_uri
 from framework.tracking.tracker import MlflowTracker
@@ -49,7 +54,7 @@ def test_a_trial_costs_little_more_than_with_optuna_alone(tmp_path, sampler, cap
     def through_framework():
         plan = planned(next(folders), sampler=sampler, trials=TRIALS)
         study = open_study(plan)
-        work_through(plan, height, study, workers=1)
+        work_through(plan, height, study, Here())
         assert len(ended(study)) == TRIALS
 
     def optuna_alone():
@@ -86,14 +91,14 @@ def test_logging_a_trial_costs_no_more_than_the_same_calls_by_hand(tmp_path, mon
     content = tiny(
         name="t", validation_fraction=0.3, tuning={"trials": n_trials, "sampler": "random"}
     )
-    search = tuning.prepare(experiment_from(content, "t"), runs)
-    work(search.study, tuning._Objective(search))
+    search = plan_tuning(experiment_from(content, "t"), runs)
+    work(search.study, FitTrial(search))
     study = open_study(search.study)
     tracker = MlflowTracker(runs)
     tracker.require()
     shutil.copytree(runs, "again")
     tracked = tracker.begin(trial_records.work_of(search.experiment, search.base, search.study))
-    trials = trial_records.Trials(tracked, "auroc", lambda p: tuning.trial_run(search, p))
+    trials = trial_records.Trials(tracked, "auroc", search.run_of)
     client = MlflowClient(store_uri(Path("again")))
 
     ours = seconds(lambda: trials.tell_mine(study)) / n_trials

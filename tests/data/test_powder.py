@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pymatgen.analysis.diffraction.xrd import XRDCalculator
 from pymatgen.core import Lattice
 
-from data import powder
+from data import powder, reflections
 from data.crystals import Crystals
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import ATOMIC_NUMBERS
@@ -187,7 +187,8 @@ def test_large_cells_go_through_small_tables_to_the_same_pattern(crystals, monke
     some = crystals.take([0, 3, 20])
     whole = patterns(some, Scan())
     found = peaks(some)
-    monkeypatch.setattr(powder, "_BLOCK", 1500)
+    monkeypatch.setattr(powder, "BLOCK", 1500)
+    monkeypatch.setattr(reflections, "BLOCK", 1500)
     assert patterns(some, Scan()) == pytest.approx(whole, abs=1e-6)
     for before, now in zip(found, peaks(some), strict=True):
         assert now.intensity == pytest.approx(before.intensity)

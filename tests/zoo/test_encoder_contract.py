@@ -7,13 +7,16 @@ import pytest
 
 from framework.base.errors import UserError
 from framework.checks import encoders as contract
-from framework.commands.verbs import DATASET
 from framework.config.experiment import experiment_from
+from framework.execution.here import Here
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS, Registry, load_file
 from framework.runs.components import GIVEN
-from framework.search import tuning
-from framework.search.study import ended, open_study
+from framework.runs.data import DATASET
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.tuning.plan import plan_tuning
+from framework.search.tuning.trial import FitTrial
 from framework.search.workers import work_through
 from tests.conftest import tiny
 
@@ -51,11 +54,11 @@ def test_every_registered_encoder_of_fields_tunes(name, desk):
     wanted = experiment_from(content, "t")
     if all(p.marker is None or not p.marker.tuned for p in known.values()):
         with pytest.raises(UserError, match="has nothing to tune"):
-            tuning.prepare(wanted, desk / "runs")
+            plan_tuning(wanted, desk / "runs")
         return
-    search = tuning.prepare(wanted, desk / "runs")
+    search = plan_tuning(wanted, desk / "runs")
     study = open_study(search.study)
-    work_through(search.study, tuning._Objective(search), study, workers=1)
+    work_through(search.study, FitTrial(search), study, Here())
     trials = [trial for _, trial in ended(study)]
     assert len(trials) == 3
     assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}

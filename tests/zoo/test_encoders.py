@@ -13,7 +13,7 @@ from framework.config.schema import Component
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS
 from framework.runs.components import GIVEN, construct, represented, resolve_task
-from framework.runs.plan import items_of
+from framework.runs.items import items_of
 
 
 @pytest.fixture(scope="module")

@@ -117,9 +117,9 @@ def test_a_task_without_metrics_takes_its_own(desk):
     assert cube.attrs["metrics"] == "hardness/10/mae hardness/10/r2 hardness/10/spearman"
     assert "auroc" not in said.out
     from framework.config.experiment import experiment_from
-    from framework.search.tuning import prepare
+    from framework.search.tuning.plan import plan_tuning
 
-    search = prepare(experiment_from(content | {"name": "t"}, "t"), desk / "runs")
+    search = plan_tuning(experiment_from(content | {"name": "t"}, "t"), desk / "runs")
     assert search.tuning.objectives == ["hardness/10/mae"] and search.study.maximise == (False,)
 
 

@@ -19,6 +19,7 @@ from framework.registry.registry import OBJECTIVES
 from tests.conftest import phasezoo, write_yaml
 from zoo.charge_balance import imbalance
 from zoo.composition_constraints import CompositionConstraints
+from zoo.formula_decoder import FormulaDecoder
 from zoo.latent_space import LatentSpace
 
 LATENT = OBJECTIVES.load("latent")
@@ -65,7 +66,7 @@ class TestTheSpace:
             asked.append(latent)
             return "NaCl", atomic_fractions(["NaCl"])[0], space.latents[0]
 
-        with patch.object(LATENT, "decoded", decoded):
+        with patch.object(FormulaDecoder, "decoded", decoded):
             list(drawn(objective, 400))
             objective.measure(dict.fromkeys(objective.space, 0.5))
         train = space.latents[space.split.train]
@@ -95,7 +96,7 @@ class TestTheSpace:
         space = objective.latent_space
         i = space.split.holdout[0]
         name = str(space.materials["formula"].values[i])
-        told = objective._beside(name, space.latents[i])
+        told = objective.known.beside(name, space.latents[i], objective.wanted.read)
         assert told["reported"]
         same = space.materials["formula"].values == name
         for key in ("band_gap", "formation_energy"):
@@ -104,16 +105,16 @@ class TestTheSpace:
             )
         assert told["nearest"] != name
         others = np.linalg.norm(space.latents - space.latents[i], axis=1)[~same]
-        assert told["nearest at"] == pytest.approx(others.min() / objective.unit)
+        assert told["nearest at"] == pytest.approx(others.min() / objective.known.unit)
 
     def test_a_formula_is_judged_as_the_encoder_shows_it(self, runs):
         """Not where the search pointed: the same formula has one value wherever it came from."""
         objective = latent(runs, most_elements=2)
         by_formula = {}
         for found in drawn(objective, 40):
-            known = by_formula.setdefault(found.told["formula"], found.values)
+            known = by_formula.setdefault(found.report["formula"], found.values)
             assert found.values == pytest.approx(known, rel=1e-6)
-            assert len(parse_formula(found.told["formula"])) <= 2
+            assert len(parse_formula(found.report["formula"])) <= 2
         assert len(by_formula) < 40
 
     def test_compositions_and_patterns_are_decoded_together(self, runs):
@@ -124,7 +125,7 @@ class TestTheSpace:
         assert np.isfinite([*found.values, *found.violations.values()]).all()
         i = objective.latent_space.split.holdout[0]
         known = objective.latent_space.latents[i]
-        formula, shares, again = objective.decoded(known)
+        formula, shares, again = objective.decoder.decoded(known)
         assert (shares.sum(), len(again)) == (pytest.approx(1), len(known))
         assert set(parse_formula(formula)) <= set(np.array(SYMBOLS)[np.flatnonzero(shares)])
 
@@ -183,7 +184,7 @@ class TestConstraints:
         assert objective.names == ("band_gap off 2",)
         assert objective.directions == (False,)
         for found in drawn(objective, 5):
-            told, violations = found.told, found.violations
+            told, violations = found.report, found.violations
             assert found.values == (abs(told["predicted band_gap"] - 2),)
             assert violations == {
                 "hull_distance at most": told["predicted hull_distance"] - 0.1,
@@ -219,7 +220,7 @@ class TestRefused:
             ({"properties": {"band_gap": "maximize"}}, "did you mean 'maximise'"),
             ({"properties": {"band_gap": 99.0}}, "properties.band_gap: 99 lies out of the data's"),
             ({"at_most": {"formation_energy": -50.0}}, "no material of the training part keeps it"),
-            ({"at_least": {"gap": 1.0}}, "at_least: 'gap' is no property"),
+            ({"at_least": {"gap": 1.0}}, "at_least: 'gap' is not a property"),
             ({"include": ("Xx",)}, "include: 'Xx' is no element"),
             ({"include": ("Li",), "exclude": ("Li",)}, "Li stands in both"),
             ({"include": ("Fm",)}, "no training material holds Fm"),
@@ -228,7 +229,7 @@ class TestRefused:
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
             ({"probe": "rigde"}, "did you mean 'ridge'"),
             ({"probe": "gradient_boosting_classifier"}, "is not a predictor, which is needed here"),
-            ({"run": "abcdef"}, "'abcdef' is no finished run"),
+            ({"run": "abcdef"}, "'abcdef' is not a finished run"),
         ],
     )
     def test_what_cannot_be_searched_is_told(self, runs, settings, told):
@@ -241,7 +242,7 @@ class TestRefused:
 def test_proposals_are_drawn_on_the_true_values_of_real_materials(runs):
     objective = latent(runs)
     rows = [
-        {"sampler": "tpe", **dict(zip(objective.names, found.values, strict=True)), **found.told}
+        {"sampler": "tpe", **dict(zip(objective.names, found.values, strict=True)), **found.report}
         for found in drawn(objective, 12)
     ]
     (figure,) = objective.figures(pd.DataFrame(rows), None).values()
@@ -326,7 +327,7 @@ class TestTheCommand:
         from mlflow.tracking import MlflowClient
 
         (_, again), folder = searched
-        assert "searched 0 evaluations made, 144 stood already" in again
+        assert "searched 0 evaluations made, 144 reused" in again
         client = MlflowClient(f"sqlite:///{folder.parent / 'mlflow.db'}")
         (where,) = [e for e in client.search_experiments() if e.name == "optimisation"]
         logged = client.search_runs([where.experiment_id])

@@ -106,7 +106,7 @@ class TestTable:
         assert found.elements == ["Cl", "Li", "S"]
         assert list(found.space) == ["fraction of Cl", "fraction of Li"]
         at = {"fraction of Cl": 0.2, "fraction of Li": 0.6}
-        assert found.measure(at) == Measured((35.0,), told={"candidate": "Li3SCl"})
+        assert found.measure(at) == Measured((35.0,), report={"candidate": "Li3SCl"})
         assert found.axis == "energy above hull (meV/atom)"
         assert found.optimum == 0
         assert list(found.reaches(found.values, 25)) == [True, True, False, False]
@@ -255,11 +255,11 @@ class TestMaterials:
     @pytest.mark.parametrize(
         ("settings", "told"),
         [
-            ({"property": "Gab"}, "property: 'Gab' is no property of"),
+            ({"property": "Gab"}, "property: 'Gab' is not a property of"),
             ({"fraction": 0.05}, "are held out, and a search needs 10"),
             ({"encoder": "pac"}, "'pac' is not a registered encoder"),
             ({"dataset": "oqmd"}, "'oqmd' is not a registered data set"),
-            ({"run": "ffff"}, "'ffff' is no finished run"),
+            ({"run": "ffff"}, "'ffff' is not a finished run"),
         ],
     )
     def test_what_cannot_be_held_out_is_refused(self, sixty, settings, told):

@@ -29,7 +29,7 @@ class Autoencoder(NeuralEncoder):
         self,
         width: int,
         latent_dim: Annotated[int, Int(2, 64, within=(1, 1024))] = 16,
-        hidden: tuple[int, ...] = (128, 64),
+        hidden: tuple[Annotated[int, Int(1, 4096)], ...] = (128, 64),
         dropout: Annotated[float, Float(0.0, 0.6, within=(0.0, 0.95))] = 0.0,
     ) -> None:
         super().__init__()

@@ -53,7 +53,7 @@ class ElementInfomax(GaussianEncoder):
         width: int,
         n_elements: int,
         latent_dim: Annotated[int, Int(2, 64, within=(1, 1024))] = 32,
-        hidden: tuple[int, ...] = (128, 128),
+        hidden: tuple[Annotated[int, Int(1, 4096)], ...] = (128, 128),
         dropout: Annotated[float, Float(0.0, 0.6, within=(0.0, 0.95))] = 0.1,
         beta: Annotated[float, Float(0.0, 0.1, within=(0.0, 100.0))] = 0.001,
         exponent: Annotated[float, Float(0.0, 1.0)] = 0.0,

@@ -36,7 +36,7 @@ class PhaseFieldVAE(GaussianEncoder):
         self,
         width: int,
         latent_dim: Annotated[int, Int(2, 32, within=(1, 1024))] = 4,
-        hidden: tuple[int, ...] = (74, 37, 18, 9),
+        hidden: tuple[Annotated[int, Int(1, 4096)], ...] = (74, 37, 18, 9),
         dropout: Annotated[float, Float(0.0, 0.6, within=(0.0, 0.95))] = 0.2,
         beta: Annotated[float, Float(0.0, 2.0, within=(0.0, 100.0))] = 1.0,
         output: Annotated[str, Choice("linear", "sigmoid")] = "linear",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import xarray as xr
 
 from framework.base.errors import UserError, placed
 from framework.contracts.objective import PoolObjective
@@ -53,29 +54,22 @@ class Materials(PoolObjective):
         fraction: Annotated[float, Float(0.01, 0.9)] = 0.2,
         seed: Annotated[int, Int(0, 2**31 - 1)] = 0,
     ) -> None:
-        if run:
-            space = LatentSpace.of_run(run, runs)
-        else:
-            components = {"name": "pca", "latent_dim": 5, "representation": "composition"}
-            space = LatentSpace.fitted(
-                runs,
-                dataset=dataset,
-                encoder=encoder or components,
-                sample=sample,
-                fraction=fraction,
-                seed=seed,
-            )
+        pca = {"name": "pca", "latent_dim": 5, "representation": "composition"}
+        space = LatentSpace.of(
+            run,
+            runs,
+            dataset=dataset,
+            encoder=encoder or pca,
+            sample=sample,
+            fraction=fraction,
+            seed=seed,
+        )
         with placed("property"):
             values = space.values(property)
-        materials, held = space.materials, space.split.holdout
-        held = held[np.isfinite(values[held])]
-        points = space.along_axes(space.latents[held], space.n_axes(None)).round(9)
-        if "hull_distance" in materials:
-            order = np.argsort(materials["hull_distance"].values[held], kind="stable")
-        else:
-            order = np.arange(len(held))
-        _, first = np.unique(points[order], axis=0, return_index=True)
-        kept = np.sort(order[first])
+        materials, unseen = space.materials, space.split.holdout
+        unseen = unseen[np.isfinite(values[unseen])]
+        points = space.along_axes(space.latents[unseen], space.n_axes(None)).round(9)
+        kept = _distinct(points, materials, unseen)
         if len(kept) < FEWEST:
             raise UserError(
                 f"dataset: {len(kept)} materials with a '{property}' are held out, and a search "
@@ -86,8 +80,8 @@ class Materials(PoolObjective):
         self.quantity, self.units = str(attrs["long_name"]), str(attrs["units"])
         super().__init__(
             points[kept],
-            values[held][kept],
-            materials["formula"].values.astype(str)[held][kept],
+            values[unseen][kept],
+            materials["formula"].values.astype(str)[unseen][kept],
             [f"axis {i}" for i in range(1, points.shape[1] + 1)],
         )
         self.summary = (
@@ -96,3 +90,19 @@ class Materials(PoolObjective):
             f"{space.run})"
         )
         self.attrs = materials.attrs
+
+
+def _distinct(points: np.ndarray, materials: xr.Dataset, index: np.ndarray) -> np.ndarray:
+    """Positions of one material for each point (n, d), in order: of several the one with the
+    least distance from the hull where that is known, else the first.
+
+    Args:
+        index: of the materials (n,).
+    """
+    if "hull_distance" in materials:
+        order = np.argsort(materials["hull_distance"].values[index], kind="stable")
+    else:
+        order = np.arange(len(index))
+    _, first = np.unique(points[order], axis=0, return_index=True)
+    kept: np.ndarray = np.sort(order[first])
+    return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,10 @@ from data.element_sets import ATOMIC_NUMBERS, parse_formula
 from data.representations.composition import atomic_fractions
 from data.table import has_column, read_materials, read_table
 from framework.base.errors import UserError
-from framework.contracts.dataset import as_json
+from framework.contracts.dataset import UnusableRow, as_json
 from framework.contracts.objective import PoolObjective
 from framework.registry.parameters import Choice
+from framework.runs.reads import Read, as_attribute
 from zoo.charge_neutrality import FEWEST, neutral_section
 
 if TYPE_CHECKING:
@@ -58,37 +60,20 @@ class Table(PoolObjective):
         charge_neutral: bool = False,
         all_elements: bool = False,
     ) -> None:
-        table = read_table(path, f"a CSV file with the columns '{composition}' and '{column}'")
-        has_column(table, column)
-        found, unusable = read_materials(
-            table, has_column(table, composition), _parse, properties=[column]
-        )
-        formulas = found["variables"]["formula"][1]
-        _, values, attrs = found["variables"][found["properties"][0]]
-        fractions = atomic_fractions(formulas)
-        symbols = sorted({symbol for text in formulas for symbol in parse_formula(text)})
-        if not 2 <= len(symbols) <= MOST_ELEMENTS:
-            held = f"only {symbols[0]}" if len(symbols) == 1 else f"{len(symbols)} elements"
-            raise UserError(
-                f"{path}: the compositions hold {held}, and a phase field has 2 to "
-                f"{MOST_ELEMENTS} elements; keep the rows of one field"
-            )
+        measured = _read(path, column, composition, direction == "maximise")
         self.maximise = direction == "maximise"
-        self.quantity, self.units = _described(attrs["long_name"], attrs["units"])
-        self.elements = symbols
-        columns = [ATOMIC_NUMBERS[symbol] - 1 for symbol in symbols]
-        fractions = fractions[:, columns].round(12)  # multiples of a formula are one point
-        kept = _best_of_each(fractions, values, self.maximise)
-        self.measured = fractions[kept], values[kept], [_reduced(formulas[i]) for i in kept]
+        self.quantity, self.units = measured.quantity, measured.units
+        self.elements = measured.elements
+        self.measured = measured.fractions, measured.values, measured.names
         fractions, values, names = self.measured
         # the last fraction follows from the others
-        points, axes = fractions[:, :-1], [f"fraction of {symbol}" for symbol in symbols[:-1]]
+        points, axes = fractions[:, :-1], [f"fraction of {s}" for s in self.elements[:-1]]
         searched = (fractions > 0).all(axis=1) if all_elements else np.full(len(names), True)
         if charge_neutral:
-            if (section := neutral_section(symbols, fractions)) is None:
+            if (section := neutral_section(self.elements, fractions)) is None:
                 raise UserError(
                     f"charge_neutral: fewer than {FEWEST} compositions of {path} are neutral under "
-                    f"any common oxidation states of {', '.join(symbols)}; leave it out"
+                    f"any common oxidation states of {', '.join(self.elements)}; leave it out"
                 )
             points = section.coordinates(fractions).round(12)
             axes = [f"section {i}" for i in range(1, points.shape[1] + 1)]
@@ -98,19 +83,19 @@ class Table(PoolObjective):
                 f"{path}: {searched.sum()} of {len(names)} compositions fit charge_neutral and "
                 "all_elements, and a search needs two; leave one of them out"
             )
-        super().__init__(
-            points[searched],
-            values[searched],
-            [name for name, own in zip(names, searched, strict=True) if own],
-            axes,
-        )
+        chosen = [names[i] for i in np.flatnonzero(searched)]
+        super().__init__(points[searched], values[searched], chosen, axes)
         kinds = ["charge-neutral"] * charge_neutral + ["with all elements"] * all_elements
-        told = f" ({', '.join(kinds)})" if kinds else ""
+        kept = f" ({', '.join(kinds)})" if kinds else ""
         self.summary = (
-            f"{len(self)} compositions of {'-'.join(symbols)}{told}, from {len(formulas)} rows of "
-            f"{Path(path).name}"
+            f"{len(self)} compositions of {'-'.join(self.elements)}{kept}, from "
+            f"{measured.n_rows} rows of {Path(path).name}"
         )
-        self.attrs = {"unusable_rows": as_json(unusable), "name": Path(path).name}
+        self.attrs = {
+            "unusable_rows": as_json(measured.unusable),
+            "reads": as_attribute([Read.of(path, measured.n_rows, measured.unusable)]),
+            "name": Path(path).name,
+        }
 
     def figures(self, evaluations: pd.DataFrame, target: float | None) -> dict[str, Figure]:
         """A map of the field, where it has three or four elements."""
@@ -125,8 +110,54 @@ class Table(PoolObjective):
         return {"composition_map": figure}
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """The compositions of a file: atomic fractions (n, n_elements), values and names (n,)."""
+
+    elements: list[str]
+    fractions: np.ndarray
+    values: np.ndarray
+    names: list[str]
+    quantity: str
+    units: str
+    n_rows: int
+    unusable: list[UnusableRow]
+
+
+def _read(path: str | Path, column: str, composition: str, maximise: bool) -> _Measured:
+    """The best row of each composition of a file.
+
+    Raises:
+        UserError: see `Table`.
+    """
+    table = read_table(path, f"a CSV file with the columns '{composition}' and '{column}'")
+    has_column(table, column)
+    contents, unusable = read_materials(
+        table, has_column(table, composition), _parse, properties=[column]
+    )
+    formulas = contents["variables"]["formula"][1]
+    _, values, attrs = contents["variables"][contents["properties"][0]]
+    symbols = sorted({symbol for text in formulas for symbol in parse_formula(text)})
+    if not 2 <= len(symbols) <= MOST_ELEMENTS:
+        those = f"only {symbols[0]}" if len(symbols) == 1 else f"{len(symbols)} elements"
+        raise UserError(
+            f"{path}: the compositions hold {those}, and a phase field has 2 to "
+            f"{MOST_ELEMENTS} elements; keep the rows of one field"
+        )
+    columns = [ATOMIC_NUMBERS[symbol] - 1 for symbol in symbols]
+    # multiples of a formula are one point
+    fractions = atomic_fractions(formulas)[:, columns].round(12)
+    kept = _best_of_each(fractions, values, maximise)
+    names = [_reduced(formulas[i]) for i in kept]
+    quantity, units = _described(attrs["long_name"], attrs["units"])
+    n_rows = len(formulas)
+    return _Measured(
+        symbols, fractions[kept], values[kept], names, quantity, units, n_rows, unusable
+    )
+
+
 def _parse(text: str) -> tuple[str, str, Hashable]:
-    """Every row is one of its own: those of one composition are told apart by their values."""
+    """Every row is one of its own: rows of one composition differ by their values."""
     formula = text.replace(" ", "")
     return formula, " ".join(sorted(parse_formula(formula))), object()
 
@@ -151,6 +182,6 @@ def _described(name: str, units: str) -> tuple[str, str]:
     """ "energy_above_hull_mev_per_atom" -> ("energy above hull", "meV/atom")."""
     if units == "unknown":
         for end, meant in UNITS.items():
-            if found := re.fullmatch(f"(.+)_{end}", name, re.IGNORECASE):
-                return found[1].replace("_", " "), meant
+            if match := re.fullmatch(f"(.+)_{end}", name, re.IGNORECASE):
+                return match[1].replace("_", " "), meant
     return name.replace("_", " "), "" if units == "unknown" else units

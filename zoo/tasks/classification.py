@@ -18,16 +18,20 @@ from framework.contracts.predictor import Classifier
 from framework.contracts.split import Split
 from framework.metrics.bootstrap import FloatArray, IntArray
 from framework.metrics.classification import (
-    OF_MANY,
-    OF_TWO,
+    CLASSIFICATION,
     Answers,
+    ClassificationMetric,
     class_metrics,
     evaluate_classes,
 )
 from framework.metrics.evaluation import Evaluation, prefixed, together
+from framework.metrics.metric import Metric
+from framework.metrics.ranking import evaluate, ranking_metrics
+from framework.metrics.ranks import RankingMetric
+from framework.registry.metrics import metrics_of
 from zoo.class_levels import Level, coarser
 from zoo.labelled_items import ALL, Aggregate, Labels, Of
-from zoo.probing import RANKING, Labelled, Probing, evaluate_ranked, rankable, ranked
+from zoo.probing import Labelled, Probing, rankable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +39,13 @@ if TYPE_CHECKING:
 
 
 class Classification(Probing):
-    """Metrics are called target/labels/metric: ``space_group/all/accuracy``.
+    """Metrics are called target/labels/metric: ``space_group/all/accuracy``. Intervals resample
+    element sets, which the split holds out whole.
 
     Args:
         target: a variable of whole numbers, each of them a class; or any property, of which
             ``above`` or ``at_most`` makes two classes.
-        labels, probe, sample, of, aggregate: see `Probing`.
+        labels, probe, sample, of, aggregate, extra_metrics: see `Probing`.
         above: the positive class is what lies above this value.
         at_most: the positive class is what does not lie above this value.
         coarser: classes of classes that the data set states of the target (``crystal_system``
@@ -49,6 +54,8 @@ class Classification(Probing):
 
     name = "classification"
     kind = Classifier
+    measures: type[Metric] = ClassificationMetric
+    kept = ("truth", "group")
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class Classification(Probing):
         sample: int | None = None,
         of: Of = "material",
         aggregate: Aggregate = "largest",
+        extra_metrics: tuple[str, ...] = (),
     ) -> None:
         self.target, self.above, self.at_most, self.coarser = target, above, at_most, coarser
         given = [key for key in ("above", "at_most", "coarser") if getattr(self, key) is not None]
@@ -69,7 +77,13 @@ class Classification(Probing):
                 f"task: {' and '.join(given)} cannot be combined; a target is cut in two by one of "
                 "'above' and 'at_most', or has 'coarser' classes"
             )
-        super().__init__(labels, probe, sample, of, aggregate)
+        super().__init__(labels, probe, sample, of, aggregate, extra_metrics)
+        others = metrics_of(ClassificationMetric, extra_metrics, (RankingMetric,))
+        self._classification = tuple(
+            metric
+            for metric in (*CLASSIFICATION.values(), *others)
+            if (metric.of_two if self._of_two else metric.of_many)
+        )
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -79,7 +93,7 @@ class Classification(Probing):
     def metrics(self) -> tuple[str, ...]:
         names = filter(None, (self.target, self.coarser))
         parts = itertools.product(names, self.labels, self._measures)
-        return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
+        return tuple(f"{name}/{n}/{metric.name}" for name, n, metric in parts)
 
     @property
     def default_metrics(self) -> tuple[str, ...]:
@@ -180,12 +194,19 @@ class Classification(Probing):
     def evaluation(
         self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray, resamples: int
     ) -> Evaluation:
-        parts = []
+        parts, sets = [], items["element_set"].values[split.holdout]
         for prefix, of_all in self._answers(items, split, seed, answers):
             held = of_all.take(split.holdout)
-            evaluation = evaluate_classes(held, self._classification, resamples)
+            evaluation = evaluate_classes(held, self._classification, sets, resamples)
             if self._of_two:
-                order = evaluate_ranked(held.probabilities[:, 1], held.true == 1, resamples)
+                order = evaluate(
+                    held.probabilities[:, 1],
+                    held.true == 1,
+                    prior=0.0,
+                    n_resamples=resamples,
+                    groups=sets,
+                    metrics=self.ranking,
+                )
                 evaluation = together([evaluation, order])
             parts.append(prefixed(prefix, evaluation))
         return together(parts)
@@ -203,6 +224,7 @@ class Classification(Probing):
             "confusion": (("true_class", "predicted_class"), confusion, {"of": level.name}),
             "true_class": level.classes,
             "predicted_class": level.classes,
+            "group": ("candidate", np.unique(items["element_set"], return_inverse=True)[1]),
         }
 
     def validation(
@@ -211,11 +233,16 @@ class Classification(Probing):
         out: dict[str, float] = {}
         for prefix, of_all in self._answers(items, split, seed, answers):
             watched = of_all.take(split.validation)
-            measured = dict.fromkeys(self._measures, float("nan"))
+            measured = dict.fromkeys((metric.name for metric in self._measures), float("nan"))
             if len(watched.true):
                 measured |= class_metrics(watched, self._classification)
             if self._of_two and rankable(watched.true == 1):
-                measured |= ranked(watched.probabilities[:, 1], watched.true == 1)
+                measured |= ranking_metrics(
+                    watched.probabilities[:, 1],
+                    watched.true == 1,
+                    prior=0.0,
+                    metrics=self.ranking,
+                )
             out |= {prefix + metric: value for metric, value in measured.items()}
         return out
 
@@ -239,12 +266,8 @@ class Classification(Probing):
         return self.above is not None or self.at_most is not None
 
     @property
-    def _classification(self) -> tuple[str, ...]:
-        return OF_TWO if self._of_two else OF_MANY
-
-    @property
-    def _measures(self) -> tuple[str, ...]:
-        return (*OF_TWO, *RANKING) if self._of_two else OF_MANY
+    def _measures(self) -> tuple[Metric, ...]:
+        return (*self._classification, *(self.ranking if self._of_two else ()))
 
     def _answers(
         self, items: xr.Dataset, split: Split, seed: int, answers: FloatArray

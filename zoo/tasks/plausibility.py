@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -18,9 +17,11 @@ from framework.contracts.representation import Samples
 from framework.contracts.split import Split
 from framework.contracts.task import Fit, Judged, Task
 from framework.metrics.evaluation import Evaluation
-from framework.metrics.ranking import METRICS, evaluate, ranking_metrics
+from framework.metrics.ranking import RANKING, evaluate, ranking_metrics
+from framework.metrics.ranks import RankingMetric
+from framework.registry.metrics import metrics_of
 from framework.registry.parameters import Float, checked
-from framework.registry.registry import CANDIDATES
+from framework.registry.registry import CANDIDATES, METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,10 +37,11 @@ class Plausibility(Task):
         candidates: the source of candidates: a registered name, or a mapping with ``name`` and
             its settings.
         prior: assumed share of the unexplored that are hits, for the corrected ``auroc_pu``.
+        extra_metrics: registered metrics (``zoo/metrics``) that are measured beside the built-in
+            ones; those that an experiment names are added by themselves.
     """
 
     name = "plausibility"
-    metrics = tuple(METRICS)
     default_metrics = (
         "auroc",
         "recall_at_1pct",
@@ -51,15 +53,21 @@ class Plausibility(Task):
         self,
         candidates: str | dict[str, Any] = "pattern",
         prior: Annotated[float, Float(0.0, 0.5)] = 0.05,
+        extra_metrics: tuple[str, ...] = (),
     ) -> None:
-        self.candidates, self.prior = candidates, prior
+        self.candidates, self.prior, self.extra_metrics = candidates, prior, extra_metrics
+        self._measured = (*RANKING.values(), *metrics_of(RankingMetric, extra_metrics))
         where = "task.candidates"
         source = component_from(candidates, where)
         item = CANDIDATES.load(source.name, where)
         self.space = item(**checked(item, source.parameters, name=source.name, where=where))
         self.members = self.space.members
-        self.unusable: list[UnusableRow] = getattr(self.space, "unusable", [])
-        self.sources: tuple[Path, ...] = (CANDIDATES.source(source.name),)
+        self.unusable = self.space.unusable
+        self.sources = (CANDIDATES.source(source.name), *map(METRICS.source, extra_metrics))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(metric.name for metric in self._measured)
 
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
         """All element sets of the space: reported ones, then unexplored ones, each sorted.
@@ -150,14 +158,20 @@ class Plausibility(Task):
         """The metrics of one run: hold-out against unexplored; nothing else is looked at."""
         index = np.concatenate([split.holdout, split.unexplored])
         relevance = np.arange(len(index)) < len(split.holdout)
-        return evaluate(scores[index], relevance, prior=self.prior, n_resamples=resamples)
+        return evaluate(
+            scores[index],
+            relevance,
+            prior=self.prior,
+            n_resamples=resamples,
+            metrics=self._measured,
+        )
 
     def _validation(self, scores: np.ndarray, n_validation: int) -> dict[str, float]:
         """Of the scores of validation fields, then of unexplored ones (n,)."""
         relevance = np.arange(len(scores)) < n_validation
         if not n_validation:
-            return dict.fromkeys(METRICS, float("nan"))
-        return ranking_metrics(scores, relevance, prior=self.prior)
+            return dict.fromkeys(self.metrics, float("nan"))
+        return ranking_metrics(scores, relevance, prior=self.prior, metrics=self._measured)
 
 
 def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np.ndarray:

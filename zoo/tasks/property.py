@@ -17,28 +17,36 @@ from framework.contracts.predictor import Predictor
 from framework.contracts.split import Split
 from framework.metrics.bootstrap import FloatArray
 from framework.metrics.evaluation import Evaluation, prefixed, together
-from framework.metrics.regression import REGRESSION, evaluate_regression, regression_metrics
+from framework.metrics.metric import Metric
+from framework.metrics.ranking import evaluate, ranking_metrics
+from framework.metrics.ranks import RankingMetric
+from framework.metrics.regression import (
+    REGRESSION,
+    RegressionMetric,
+    evaluate_regression,
+    regression_metrics,
+)
+from framework.registry.metrics import metrics_of
 from framework.registry.parameters import Float
 from zoo.labelled_items import ALL, Aggregate, Labels, Of, having, require_once
-from zoo.probing import RANKING, Labelled, Probing, evaluate_ranked, rankable, ranked
+from zoo.probing import Labelled, Probing, rankable
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-MEASURED = (*REGRESSION, *RANKING)
-
 
 class Property(Probing):
     """Metrics are called property/labels/metric: ``formation_energy/250/mae``.
 
-    Hits of the ranking metrics are the top fraction of what is ranked, by true value, or all
-    materials above a stated value.
+    Hits of the ranking metrics are the top fraction of what is ranked, by true value, with all
+    that tie with the last of them, or all materials above a stated value. Intervals resample
+    element sets, which the split holds out whole.
 
     Args:
         properties: variables of the data set; a material without any of them is left out, and
             counted. One that lacks some of them counts for the others.
-        labels, probe, sample, of, aggregate: see `Probing`.
+        labels, probe, sample, of, aggregate, extra_metrics: see `Probing`.
         hits: share of the materials that counts as hits.
         above: values by property; all materials above one are hits, instead of a share of them
             (``band_gap: 0`` asks for what is not a metal).
@@ -47,6 +55,7 @@ class Property(Probing):
 
     name = "property"
     kind = Predictor
+    measures: type[Metric] = RegressionMetric
 
     def __init__(
         self,
@@ -59,10 +68,13 @@ class Property(Probing):
         sample: int | None = None,
         of: Of = "material",
         aggregate: Aggregate = "largest",
+        extra_metrics: tuple[str, ...] = (),
     ) -> None:
         self.properties, self.hits, self.lowest, self.above = properties, hits, lowest, above
         _check(properties, (*lowest, *(above or {})))
-        super().__init__(labels, probe, sample, of, aggregate)
+        super().__init__(labels, probe, sample, of, aggregate, extra_metrics)
+        others = metrics_of(RegressionMetric, extra_metrics, (RankingMetric,))
+        self.regression = (*REGRESSION.values(), *others)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -70,8 +82,9 @@ class Property(Probing):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        parts = itertools.product(self.properties, self.labels, MEASURED)
-        return tuple(f"{name}/{n}/{metric}" for name, n, metric in parts)
+        measured = (*self.regression, *self.ranking)
+        parts = itertools.product(self.properties, self.labels, measured)
+        return tuple(f"{name}/{n}/{metric.name}" for name, n, metric in parts)
 
     @property
     def default_metrics(self) -> tuple[str, ...]:
@@ -145,7 +158,7 @@ class Property(Probing):
         parts = [
             prefixed(
                 f"{name}/{n}/",
-                self._evaluation(name, answers[i, j, :, 0], truth[i], split.holdout, resamples),
+                self._evaluation(items, split, i, answers[i, j, :, 0], truth[i], resamples),
             )
             for i, name in enumerate(self.properties)
             for j, n in enumerate(self.labels)
@@ -175,11 +188,14 @@ class Property(Probing):
             true = truth[i, index]
             hits = self._hits(name, true)
             for j, n in enumerate(self.labels):
-                measured = dict.fromkeys(MEASURED, float("nan"))
+                metrics = (*self.regression, *self.ranking)
+                measured = dict.fromkeys((metric.name for metric in metrics), float("nan"))
                 if rankable(hits):
                     values = predicted[i, j, index]
-                    measured = regression_metrics(values, true)
-                    measured |= ranked(values * self._sign(name), hits)
+                    measured = regression_metrics(values, true, self.regression)
+                    measured |= ranking_metrics(
+                        values * self._sign(name), hits, prior=0.0, metrics=self.ranking
+                    )
                 out |= {f"{name}/{n}/{metric}": value for metric, value in measured.items()}
         return out
 
@@ -205,13 +221,28 @@ class Property(Probing):
         return signed >= np.sort(signed)[-n] if len(values) else signed > 0
 
     def _evaluation(
-        self, name: str, predicted: FloatArray, true: FloatArray, index: np.ndarray, resamples: int
+        self,
+        items: xr.Dataset,
+        split: Split,
+        i: int,
+        predicted: FloatArray,
+        true: FloatArray,
+        resamples: int,
     ) -> Evaluation:
-        index = having(true, index)
+        """Of the i-th property on the hold-out; predicted and true (n,)."""
+        name, index = self.properties[i], having(true, split.holdout)
         predicted, true = predicted[index], true[index]
-        hits = self._hits(name, true)
-        order = evaluate_ranked(predicted * self._sign(name), hits, resamples)
-        return together([evaluate_regression(predicted, true, hits, resamples), order])
+        sets = items["element_set"].values[index]
+        order = evaluate(
+            predicted * self._sign(name),
+            self._hits(name, true),
+            prior=0.0,
+            n_resamples=resamples,
+            groups=sets,
+            metrics=self.ranking,
+        )
+        values = evaluate_regression(predicted, true, sets, resamples, metrics=self.regression)
+        return together([values, order])
 
     def known(self, dataset: xr.Dataset) -> np.ndarray:
         """Which materials have a finite value of each property (property, n)."""

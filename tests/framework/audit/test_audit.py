@@ -4,21 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from framework.audit.audit import (
-    ACTIVE_VARIANCE,
-    QUANTITIES,
-    _Additive,
-    _dead_relus,
-    _effective_rank,
-    audit,
-    shuffle_elements,
-)
+from framework.audit.audit import audit
+from framework.audit.network import _dead_relus, _effective_rank
+from framework.audit.quantities import ACTIVE_VARIANCE, QUANTITIES
+from framework.audit.scores import Additive, shuffle_elements
 from framework.config.experiment import experiment_from
 from framework.contracts.split import Split
 from framework.registry.parameters import parameters
 from framework.registry.registry import ENCODERS
 from framework.runs.components import GIVEN, construct, represented, task_of
-from framework.runs.plan import divided, plan
+from framework.runs.items import divided
+from framework.runs.plan import plan
 from tests.framework.audit.planted import ConstantDecoder, Memoriser, NormScorer, OneScore
 
 SEEDS = (0, 1, 2)
@@ -152,11 +148,11 @@ def test_the_additive_part_is_found_exactly():
     )
     weight = dict(zip("BCFHIKNOPS", rng.normal(size=10), strict=True))
     scores = np.array([sum(weight[s] for s in name.split()) for name in names]) + 3
-    model = _Additive.fit(names, scores)
+    model = Additive.fit(names, scores)
     assert model.r2 == pytest.approx(1)
     np.testing.assert_allclose(model.residual(names, scores), 0, atol=1e-8)
     noise = rng.normal(size=400)
-    assert abs(_Additive.fit(names, noise).r2) < 0.1
+    assert abs(Additive.fit(names, noise).r2) < 0.1
 
 
 def test_effective_rank_of_known_spectra():

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,11 +13,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from framework.audit.audit import QUANTITIES
-from framework.benchmark.benchmark import benchmark
+from framework.audit.quantities import QUANTITIES
+from framework.benchmark.benchmark import benchmark, traceback_of
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import experiment_from
-from framework.metrics.ranking import METRICS, evaluate
+from framework.metrics.ranking import RANKING, evaluate
 from framework.registry.registry import ENCODERS
 from framework.runs.execution import fit
 from framework.runs.plan import plan
@@ -47,11 +49,14 @@ def test_the_cube_holds_every_cell_under_its_labels(done):
     outcome, _ = done
     cube = outcome.results
     assert dict(cube.sizes) | {"candidate": 0} == {
-        "encoder": 3, "split": 2, "seed": 2, "metric": len(METRICS), "resample": 100, "candidate": 0,
+        "encoder": 3, "split": 2, "seed": 2, "metric": len(RANKING), "resample": 100, "candidate": 0,
         "quantity": len(QUANTITIES),
     }  # fmt: skip
     assert not cube["value"].isnull().any()
-    assert (cube["low"] <= cube["value"]).all()
+    without = cube["low"].isnull().any(("encoder", "split", "seed"))
+    assert set(cube["metric"].values[without]) == {"mean_reciprocal_rank", "ndcg"}
+    assert (cube["low"] <= cube["value"]).sel(metric=~without).all()
+    assert (cube["independent"] == (cube["part"] == 2).sum("candidate")).all()
     assert cube["baseline"].values.all()
 
 
@@ -91,10 +96,39 @@ def test_a_failing_cell_is_named_with_its_cause_and_the_others_go_on(tmp_path):
         progress=False,
     )
     assert len(outcome.computed) == 1
-    assert "no longer finite" in next(iter(outcome.failures.values()))
+    ((digest, cause),) = outcome.failures.items()
+    kept = tmp_path / "failures" / f"{digest}.txt"
+    assert "no longer finite" in cause
+    assert cause.endswith(f"; traceback in {kept}")
+    assert kept.read_text().startswith("Traceback (most recent call last):")
     table = leaderboard(outcome.results)
     assert list(table["encoder"]) == ["input_norm", "autoencoder"]
     assert list(table["verdict"]) == ["best baseline", "incomplete"]
+
+
+def test_the_traceback_of_a_failure_goes_when_the_run_succeeds(tmp_path):
+    wanted = experiment(["input_norm"], splits=["random"], seeds=[0])
+    kept = traceback_of(plan(wanted)[0], tmp_path)
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    benchmark(wanted, tmp_path, progress=False)
+    assert not kept.exists()
+
+
+def test_what_killed_runs_left_is_cleaned_up_by_the_next_command(done):
+    _, runs = done
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    host = socket.gethostname()
+    names = [f".a.{host}.{ended.pid}", f".b.{host}.{os.getpid()}", f".c.elsewhere.{ended.pid}"]
+    left = [runs / "cells" / name for name in names]
+    for folder in left:
+        folder.mkdir()
+        (folder / "run.json").touch()
+    benchmark(experiment(), runs, progress=False)
+    assert [folder.exists() for folder in left] == [False, True, True]
+    for folder in left[1:]:
+        shutil.rmtree(folder)
 
 
 def test_a_killed_benchmark_goes_on_where_it_was(desk):

@@ -9,11 +9,11 @@ import yaml
 from framework.base.errors import UserError
 from framework.benchmark import published
 from framework.benchmark.benchmark import benchmark
-from framework.commands.verbs import with_data
 from framework.config.experiment import experiment_from, read_experiment
 from framework.config.optimisation import read_optimisation
 from framework.config.schema import validated
 from framework.registry.registry import PUBLISHED, ROOT
+from framework.runs.data import with_data
 
 DATA = ROOT.parent / "shared" / "datasets" / "vasylenko2021"
 needs_data = pytest.mark.skipif(

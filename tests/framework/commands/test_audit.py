@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import phasezoo as face
-from framework.audit.audit import QUANTITIES
+from framework.audit.quantities import QUANTITIES
 from framework.base.errors import UserError
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
 
 GAPS = [
@@ -79,7 +79,7 @@ def test_an_encoder_is_no_run(finished: Path, desk: Path) -> None:
 
 def test_an_unknown_run_shows_those_that_are_there(finished: Path, desk: Path) -> None:
     message = phasezoo("audit", "ffff0000ffff", "--runs", finished).message
-    assert "is no finished run" in message
+    assert "is not a finished run" in message
     assert "encoder" not in message
 
 

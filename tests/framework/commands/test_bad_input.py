@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from data.candidates.pattern import ANIONS
 from data.element_sets import SYMBOLS
 from framework.base.errors import UserError
-from framework.commands import verbs
-from framework.commands.main import _symbols
+from framework.commands import models
+from framework.commands.options import symbols_of
+from framework.commands.rank import rank
+from framework.commands.run import run
 from tests.conftest import PATTERN, REPORTED, phasezoo, phasezoo_process, tiny, write_yaml
 
 NO_TRACK = ("--no-track", "--runs", "runs")
@@ -107,8 +109,8 @@ BAD_VALUES = [
     ({"dataset": {"name": "file", "path": "sets.txt", "strict": "maybe"}}, "dataset.strict: 'maybe' is not of type bool"),
     ({"dataset": {"name": None}}, "dataset.name must be a text"),
     ({"resamples": 99}, "resamples: input should be greater than or equal to 100, got 99"),
-    ({"seeds": [1, 1]}, "seeds: 1 stands twice; name it once"),
-    ({"encoders": ["pca", "pca"]}, "encoders: 'pca' stands twice; give one of them a 'label'"),
+    ({"seeds": [1, 1]}, "seeds: 1 is listed twice; name it once"),
+    ({"encoders": ["pca", "pca"]}, "encoders: 'pca' is listed twice; give one of them a 'label'"),
 ]  # fmt: skip
 
 
@@ -141,23 +143,23 @@ BAD_TEXTS = [
     ("", ": the file is empty (an experiment)"),
     (" \n \n", ": the file holds nothing but blanks (an experiment)"),
     ("{}", f": {ALL_MISSING}"),
-    ("name: a\nname: b\n", ", line 2: the key 'name' stands twice; keep one"),
-    ("encoders:\n- {name: a,\n   name: b}\n", ", line 3: the key 'name' stands twice; keep one"),
-    ("name: !!python/object/apply:os.system ['touch run']\n", ", line 1: holds the tag"),
-    ("name: !!python/name:os.system\n", ", line 1: holds the tag"),
-    ("name: !!str 3\n", ", line 1: holds the tag 'tag:yaml.org,2002:str'; write the plain value"),
+    ("name: a\nname: b\n", ", line 2: the key 'name' is listed twice; keep one"),
+    ("encoders:\n- {name: a,\n   name: b}\n", ", line 3: the key 'name' is listed twice; keep one"),
+    ("name: !!python/object/apply:os.system ['touch run']\n", ", line 1: has the tag"),
+    ("name: !!python/name:os.system\n", ", line 1: has the tag"),
+    ("name: !!str 3\n", ", line 1: has the tag 'tag:yaml.org,2002:str'; write the plain value"),
     ("a:\n  b: 1\n c: 2\n", ", line 3: not valid YAML"),
     ("a:\n\tb: 1\n", ", line 2: not valid YAML (found character '\\t'"),
     ("encoders: [pca\n", ", line 2: not valid YAML (expected ',' or ']'"),
-    ("a: *b\n", ", line 1: holds the anchor or alias 'b'; write the value out"),
-    ("encoders: &a [*a]\n", ", line 1: holds the anchor or alias 'a'"),
-    (BOMB, ", line 1: holds the anchor or alias 'a'"),
+    ("a: *b\n", ", line 1: has the anchor or alias 'b'; write the value out"),
+    ("encoders: &a [*a]\n", ", line 1: has the anchor or alias 'a'"),
+    (BOMB, ", line 1: has the anchor or alias 'a'"),
     ("encoders: " + "[" * 10_000, ": nested too deeply"),
-    ("seeds: [" + "9" * 5000 + "]", ": holds a number that is too long to read"),
+    ("seeds: [" + "9" * 5000 + "]", ": has a number that is too long to read"),
     ("1: 2\n", ", line 1: the key 1 is not a text"),
     ("null: 2\n", ", line 1: the key None is not a text"),
     ("a: 1\n---\nb: 1\n", ", line 2: not valid YAML (but found another document)"),
-    ("a: \x07\n", ": holds the control character '\\x07'; take it out"),
+    ("a: \x07\n", ": has the control character '\\x07'; remove it"),
     (b"name: a\0b\n", ": not a text file (it holds NUL bytes); save it as UTF-8"),
     (LATIN, ": not a text file (byte 9 is not UTF-8); save it as UTF-8"),
     ("name: a\n".encode("utf-16"), ": not a text file (byte 0 is not UTF-8)"),
@@ -218,7 +220,8 @@ def test_an_unusable_row_goes_to_a_side_file_by_line_and_reason_and_strict_refus
     said = phasezoo(*command)
     side_file = Path("ranking.unusable_rows.csv")
     assert said.code == 0, said.err
-    assert said.err == f"unusable 1 row of the input, by line and reason in {side_file}\n"
+    assert re.search(rf"{name}: \d+ rows, \d+ used, 1 left out: .*", said.out), said.out
+    assert said.out.endswith(f"each row that was left out, by line and reason: {side_file}\n")
     header, row = side_file.read_text().splitlines()
     assert header == "line,reason,text"
     assert row.startswith(f"{line},") and reason in row
@@ -229,7 +232,7 @@ def test_an_unusable_row_goes_to_a_side_file_by_line_and_reason_and_strict_refus
 def test_strict_reaches_every_file_that_a_yaml_names():
     Path("sets.txt").write_text(GOOD + "Lj Na O\n")
     said = benchmark()
-    assert said.code == 0 and "unusable 1 row of the input, by line and reason in" in said.err
+    assert said.code == 0 and ", 1 left out: 'Lj' is not an element" in said.out
     assert Path("runs/tiny/unusable_rows.csv").read_text().splitlines()[1].startswith("13,")
     said = benchmark(None, "--strict")
     assert "1 unusable row(s), and strict allows none: line 13: 'Lj' is not" in said.message
@@ -239,7 +242,8 @@ def test_validate_shows_what_a_run_cannot_use_and_says_how_many_more_there_are()
     Path("sets.txt").write_text(GOOD + "Lj Na O\n" * 25)
     said = phasezoo("data", "validate", "sets.txt")
     assert said.code == 0 and said.out.count("'Lj' is not an element") == 20
-    assert "and 5 more" in said.out and "25 rows" in said.out
+    assert "and 5 more" in said.out
+    assert "sets.txt: 37 rows, 12 used, 25 left out: ... is not an element (25)" in said.out
     assert "25 unusable row(s)" in phasezoo("data", "validate", "sets.txt", "--strict").message
 
 
@@ -311,9 +315,9 @@ def test_a_changed_element_table_makes_another_run():
         assert said.code == 0, said.err
         return said.out
 
-    assert "1 computed, 0 stood already" in with_table(range(12))
-    assert "0 computed, 1 stood already" in with_table(range(12))
-    assert "1 computed, 0 stood already" in with_table(np.arange(12) ** 2)
+    assert "1 computed, 0 reused" in with_table(range(12))
+    assert "0 computed, 1 reused" in with_table(range(12))
+    assert "1 computed, 0 reused" in with_table(np.arange(12) ** 2)
 
 
 def test_an_element_table_that_lacks_an_element_names_it():
@@ -485,17 +489,17 @@ BAD_SETTINGS = [
     ("latent_dim=0", "latent_dim: 0 is out of range; 'latent_dim' is int 1..128"),
     ("latent_dim=1e1", "latent_dim: 10.0 is not of type int"),
     ("latent_dim=[1", "--set latent_dim: not valid YAML"),
-    ("latent_dim={a: 1, a: 2}", "--set latent_dim: the key 'a' stands twice"),
-    ("latent_dim=!!python/object/apply:os.system ['touch run']", "--set latent_dim: holds the tag"),
-    ("latent_dim=&a [*a]", "--set latent_dim: holds the anchor or alias 'a'"),
-    ("latent_dim=" + "9" * 5000, "--set latent_dim: holds a number that is too long"),
+    ("latent_dim={a: 1, a: 2}", "--set latent_dim: the key 'a' is listed twice"),
+    ("latent_dim=!!python/object/apply:os.system ['touch run']", "--set latent_dim: has the tag"),
+    ("latent_dim=&a [*a]", "--set latent_dim: has the anchor or alias 'a'"),
+    ("latent_dim=" + "9" * 5000, "--set latent_dim: has a number that is too long"),
     ("latent_dim=" + "[" * 3000, "--set latent_dim: nested too deeply"),
     ("latent_dmi=3", "latent_dmi is not a parameter of 'pca'; did you mean 'latent_dim'"),
-    ("seed=3", "'seed' is no setting of the encoder; give it to the command itself"),
-    ("data=x", "'data' is no setting of the encoder"),
+    ("seed=3", "'seed' is not a setting of the encoder; give it to the command itself"),
+    ("data=x", "'data' is not a setting of the encoder"),
     ("name=x", "name is not a parameter of 'pca'"),
     ("label=x", "label is not a parameter of 'pca'"),
-    ("parameters=x", "'parameters' is no setting of the encoder"),
+    ("parameters=x", "'parameters' is not a setting of the encoder"),
     ("self=x", "self is not a parameter of 'pca'"),
     ("width=3", "width is not a parameter of 'pca'"),
 ]
@@ -628,7 +632,7 @@ def test_a_run_that_is_not_there_is_told_with_what_is(verb, name, runs):
         assert "is neither a registered encoder nor a finished run in runs; " in said.message
     elif name:
         assert (
-            f"is no finished run in runs/cells; valid: {sorted(f.name for f in runs.values())[0]}"
+            f"is not a finished run in runs/cells; valid: {sorted(f.name for f in runs.values())[0]}"
             in said.message
         )
 
@@ -638,7 +642,7 @@ def test_too_short_a_beginning_of_a_digest_is_refused_and_a_shared_one_names_the
     assert "is neither" in phasezoo("rank", folder.name[:3]).message
     shutil.copytree(folder, folder.with_name(folder.name[:-1] + "x"))
     said = phasezoo("rank", folder.name[:8])
-    assert f"'{folder.name[:8]}' stands for 2 runs in runs/cells" in said.message
+    assert f"'{folder.name[:8]}' is the beginning of 2 runs in runs/cells" in said.message
     assert folder.name in said.message
 
 
@@ -765,7 +769,7 @@ def test_a_damaged_cell_is_told_with_how_to_mend_it(finished, runs, content):
     assert f"delete the folder {folder} and run the benchmark again" in said.message
     shutil.rmtree(folder)
     again = phasezoo("benchmark", yaml_file, *NO_TRACK)
-    assert again.code == 0 and "1 computed, 2 stood already" in again.out
+    assert again.code == 0 and "1 computed, 2 reused" in again.out
 
 
 @pytest.mark.parametrize(
@@ -897,7 +901,7 @@ def test_a_model_that_breaks_the_contract_fails_with_the_reason_and_exit_code_1(
     ("command", "message"),
     [
         (("models", "nosuch"), "phasezoo: no model is called 'nosuch'; valid: autoencoder"),
-        (("benchmark", "bad.yaml"), "phasezoo: bad.yaml, line 1: holds the tag"),
+        (("benchmark", "bad.yaml"), "phasezoo: bad.yaml, line 1: has the tag"),
         (("data", "validate", "n\x1b[31m.csv"), "phasezoo: n\\x1b[31m.csv: no such file"),
     ],
 )
@@ -922,18 +926,18 @@ def test_an_interrupted_command_says_that_the_same_command_goes_on(monkeypatch):
     def interrupted(*_):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(verbs, "list_models", interrupted)
+    monkeypatch.setattr(models, "list_models", interrupted)
     said = phasezoo("models")
     assert said.code == 130 and "Traceback" not in said.err
 
 
 def test_a_notebook_gets_one_exception_class():
     with pytest.raises(UserError, match="did you mean 'pca'"):
-        verbs.run("pcaa")
+        run("pcaa")
     with pytest.raises(UserError, match="did you mean 'latent_dim'"):
-        verbs.rank("pca", data="sets.txt", pattern=PATTERN, latent_dmi=3)
+        rank("pca", data="sets.txt", pattern=PATTERN, latent_dmi=3)
     with pytest.raises(UserError, match="name is not a parameter"):
-        verbs.run("pca", data="sets.txt", pattern=PATTERN, name="x")
+        run("pca", data="sets.txt", pattern=PATTERN, name="x")
 
 
 # anything at all
@@ -1012,7 +1016,7 @@ def test_any_text_as_a_pattern_ends_well(desk, text):
 @example("Li,S")
 def test_any_text_as_elements_ends_well(desk, text):
     ends_well(phasezoo("rank", "input_norm", *TINY_SPACE, f"--contains={text}"))
-    assert not set(" ,-") & set("".join(_symbols(text)))
+    assert not set(" ,-") & set("".join(symbols_of(text)))
 
 
 @anything

@@ -14,7 +14,7 @@ import typer
 import xarray as xr
 
 from framework.commands import main as cli
-from framework.commands import verbs
+from framework.commands.rank import rank
 from framework.registry.registry import DATASETS, ENCODERS
 from tests.conftest import (
     FIELDS,
@@ -160,7 +160,7 @@ def test_a_benchmark_leaves_results_tables_and_figures_and_is_not_repeated():
     command = ("benchmark", write_yaml(grid()), *NO_TRACK)
     said = phasezoo(*command)
     assert said.code == 0 and said.err == ""
-    assert "6 computed, 0 stood already" in said.out
+    assert "6 computed, 0 reused" in said.out
     folder = Path("runs/grid")
     cube = xr.load_dataset(folder / "results.nc")
     assert dict(cube.sizes)["encoder"] == 3 and dict(cube.sizes)["seed"] == 2
@@ -178,7 +178,7 @@ def test_a_benchmark_leaves_results_tables_and_figures_and_is_not_repeated():
 
     before = (folder / "results.nc").stat().st_mtime_ns
     again = phasezoo(*command)
-    assert again.code == 0 and "0 computed, 6 stood already" in again.out
+    assert again.code == 0 and "0 computed, 6 reused" in again.out
     assert (folder / "results.nc").stat().st_mtime_ns == before
 
 
@@ -340,5 +340,5 @@ def test_a_finished_run_ranks_candidates_of_a_file(digests):
 
 def test_a_notebook_gets_the_same_table(monkeypatch):
     table, _ = ranking("--contains", "Li")
-    same = verbs.rank("element_frequency", data="sets.txt", pattern=PATTERN, contains=["Li"])
+    same = rank("element_frequency", data="sets.txt", pattern=PATTERN, contains=["Li"])
     pd.testing.assert_frame_equal(table, same, check_exact=False)

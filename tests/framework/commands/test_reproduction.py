@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from tests.conftest import phasezoo, tiny, write_yaml
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -66,7 +66,7 @@ def test_the_last_bit_of_one_number_is_noticed(finished: Path, tmp_path: Path) -
     assert "NOT reproduced; 2 quantities differ" in said.out
     assert repr(value) in said.out
     assert "score" in said.out
-    assert "code, data and versions are as they were" in said.out
+    assert "code, data and versions have not changed" in said.out
 
 
 def test_another_version_is_named(finished: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_another_version_is_named(finished: Path, tmp_path: Path) -> None:
     _write(cell, run)
     said = phasezoo("reproduce", run)
     assert said.code == 0
-    assert "not as it was: torch 1.0 -> " in said.out
+    assert "changed since: torch 1.0 -> " in said.out
 
 
 def test_changed_data_are_named_and_nothing_is_computed(finished: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_changed_data_are_named_and_nothing_is_computed(finished: Path, tmp_path
     (run / "run.json").write_text(json.dumps(settings | {"items": "0" * 64}))
     said = phasezoo("reproduce", run)
     assert said.code == 1
-    assert f"not as it was: data {'0' * 64} -> {settings['items']}" in said.out
+    assert f"changed since: data {'0' * 64} -> {settings['items']}" in said.out
 
 
 def test_runs_of_mlflow_are_rebuilt_from_it_alone(tuned: Path, tmp_path: Path) -> None:

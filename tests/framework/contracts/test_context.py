@@ -16,6 +16,7 @@ from framework.contracts.context import require_no_leak
 from framework.contracts.dataset import data_set
 from framework.contracts.split import divide
 from framework.contracts.task import Task
+from framework.registry.conformity import require_conforming
 from framework.registry.registry import ENCODERS, SPLITS, load_file
 from framework.runs import context as engine
 from tests.conftest import PATTERN, REPORTED, phasezoo, tiny, write_yaml
@@ -218,14 +219,6 @@ def test_a_task_may_have_none_to_give_and_must_write_the_rest_of_its_contract():
     settings = {"name": "property", "parameters": {"properties": ("hardness",)}}
     assert task_of(settings).context(None, None, None, None) is None
     with pytest.raises(UserError, match="lacks items, judge, metrics, validate"):
-        _task_of(type("Half", (Task,), {}))
-    with pytest.raises(UserError, match="make its class a subclass of framework"):
-        _task_of(SimpleNamespace)
-
-
-def _task_of(cls):
-    from framework.runs import components
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(components.TASKS, "load", lambda name: cls)
-        return components.task_of({"name": "half", "parameters": {}})
+        require_conforming("task", type("Half", (Task,), {"name": "half"}), "half.py")
+    with pytest.raises(UserError, match=r"make it a subclass of framework\.contracts\.task\.Task"):
+        require_conforming("task", SimpleNamespace, "half.py")

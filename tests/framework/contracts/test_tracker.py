@@ -26,9 +26,9 @@ from framework.contracts.tracker import (
     Tracker,
     Work,
 )
-from framework.runs.execution import read_cell
-from framework.search.optimisation import optimise
-from framework.search.tuning import tune
+from framework.runs.cell import read_cell
+from framework.search.optimisation.optimisation import optimise
+from framework.search.tuning.tuning import tune
 from tests.conftest import tiny, write_yaml
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -218,7 +218,7 @@ def test_a_tracker_that_keeps_nothing_reads_nothing(desk):
 
 def test_the_engine_needs_no_mlflow():
     code = (
-        "import sys, framework.benchmark.benchmark, framework.search.tuning, "
-        "framework.search.optimisation; assert 'mlflow' not in sys.modules"
+        "import sys, framework.benchmark.benchmark, framework.search.tuning.tuning, "
+        "framework.search.optimisation.optimisation; assert 'mlflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from framework.contracts.split import PARTS
-from framework.metrics.ranking import METRICS, evaluate
+from framework.metrics.ranking import RANKING, evaluate
 
 SIZES = {"train": 150, "validation": 20, "holdout": 80, "unexplored": 4000}
 CODES = np.repeat(np.arange(len(PARTS), dtype=np.int8), list(SIZES.values()))
@@ -45,11 +45,12 @@ def cell_of(
             "part": ("candidate", CODES),
             "replicates": (("metric", "resample"), evaluation.replicates),
             "random": ("metric", list(evaluation.random.values())),
+            "independent": ("metric", list(evaluation.independent.values())),
             **{name: ("metric", list(of.values())) for name, of in ends.items()},
             "latent": (("latent_item", "latent_dim"), latent.astype(np.float32)),
             "latent_candidate": ("latent_item", np.arange(len(CODES))),
         },
-        coords={"metric": list(METRICS)},
+        coords={"metric": list(RANKING)},
         attrs={"encoder": "vae", "split": "time", "seed": 3, "history": json.dumps(history)},
     )
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from data.representations.composition import CompositionSamples, atomic_fractions
 from data.representations.diffraction import DiffractionSamples
-from framework.figures.latent import decoded_figure, neighbours_figure, save_latent_figures
+from framework.figures.latent import decoded_figure, save_latent_figures, tsne_figure
 
 FORMULAS = ["NaCl", "Li2O", "CaO", "KCl", "MgO", "LiCl", "CaCl2", "Na2O"]
 
@@ -62,7 +62,7 @@ def crystals(n: int) -> xr.Dataset:
 def test_neighbours_are_coloured_by_element_and_by_what_the_data_set_states():
     items = crystals(80)
     drawn = np.random.default_rng(0).normal(size=(80, 3)) + 30 * (np.arange(80) % 2)[:, None]
-    figure = neighbours_figure(drawn, items, "made up")
+    figure = tsne_figure(drawn, items, "made up")
     by_element, by_system = figure.axes
     assert by_system.get_title("left") == "by crystal system"
     lines = {line.get_label(): line for line in by_system.lines}

@@ -37,7 +37,7 @@ def cube() -> xr.Dataset:
         [[cell_of(scores_of(quality, 10 * i + seed)) for seed in seeds] for i in range(len(splits))]
         for quality in qualities.values()
     ]
-    kept = ["score", "part", "value", "low", "high", "random", "replicates"]
+    kept = ["score", "part", "value", "low", "high", "random", "independent", "replicates"]
     rows = [xr.concat([xr.concat(of, "seed") for of in row], "split") for row in cells]
     whole = xr.concat(rows, "encoder", data_vars="all")[kept]
     whole["part"] = whole["part"].isel(encoder=0)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
-from framework.audit.audit import Audit
+from framework.audit.quantities import Audit
 from framework.figures import run
 from framework.figures.audit import audit_figure
 from framework.figures.canvas import save_all

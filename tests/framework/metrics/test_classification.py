@@ -11,17 +11,20 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from framework.metrics.bootstrap import resample_groups
 from framework.metrics.classification import (
     CLASSIFICATION,
-    OF_MANY,
-    OF_TWO,
     Answers,
+    Counts,
     class_metrics,
     evaluate_classes,
     random_order,
 )
+from framework.metrics.intervals import share_score
 
-EVERY = tuple(CLASSIFICATION)
+EVERY = tuple(CLASSIFICATION.values())
+OF_MANY = tuple(metric for metric in EVERY if metric.of_many)
+OF_TWO = tuple(metric for metric in EVERY if metric.of_two)
 
 
 def drawn(seed=0, n=80, k=9):
@@ -54,23 +57,41 @@ def reference(answers):
 def test_values_and_replicates_are_those_of_scikit_learn(seed):
     answers = drawn(seed)
     assert class_metrics(answers, EVERY) == pytest.approx(reference(answers))
-    found = evaluate_classes(answers, EVERY, 3, seed)
-    generator = np.random.default_rng(seed)
-    for i in range(3):
-        resample = answers.take(generator.integers(80, size=80))
-        replicates = dict(zip(EVERY, found.replicates[:, i], strict=True))
-        assert replicates == pytest.approx(reference(resample))
+    groups = np.arange(80) // 4
+    counts = [times for part in resample_groups(groups, 3, seed) for times in part]
+    for times in counts:
+        resample = answers.take(np.repeat(np.arange(80), times))
+        drawn_once = {
+            metric.name: metric.compute(Counts(answers, times[None]))[0] for metric in EVERY
+        }
+        assert drawn_once == pytest.approx(reference(resample))
+    found = evaluate_classes(answers, EVERY[:1], groups, 3, seed)
+    expected = [EVERY[0].compute(Counts(answers, times[None]))[0] for times in counts]
+    assert found.replicates[0] == pytest.approx(expected)
 
 
 def test_a_resample_is_the_same_for_every_encoder_and_however_many_are_drawn_at_once(monkeypatch):
-    answers = drawn(1)
-    whole = evaluate_classes(answers, OF_MANY, 20)
-    monkeypatch.setattr("framework.metrics.classification._DRAWN_AT_ONCE", 300)
-    np.testing.assert_array_equal(
-        evaluate_classes(answers, OF_MANY, 20).replicates, whole.replicates
-    )
-    for name in OF_MANY:
-        assert whole.low[name] <= whole.values[name] <= whole.high[name]
+    answers, groups = drawn(1, n=400, k=3), np.arange(400) // 4
+    whole = evaluate_classes(answers, OF_MANY, groups, 20)
+    monkeypatch.setattr("framework.metrics.bootstrap._DRAWN_AT_ONCE", 900)
+    parts = evaluate_classes(answers, OF_MANY, groups, 20)
+    np.testing.assert_array_equal(parts.replicates, whole.replicates)
+    for metric in OF_MANY:
+        if metric.name != "top_5_accuracy":  # of three classes it is 1
+            assert whole.low[metric.name] < whole.values[metric.name] < whole.high[metric.name]
+
+
+def test_few_sets_or_few_of_a_class_give_no_interval_but_a_share_has_its_score_interval():
+    answers = drawn(2, n=45, k=2)
+    few = evaluate_classes(answers, OF_TWO, np.arange(45) // 5, 50)
+    expected = share_score(few.values["accuracy"], 9)
+    assert (few.low["accuracy"], few.high["accuracy"]) == pytest.approx(expected)
+    assert np.isnan([few.low["f1"], few.high["balanced_accuracy"]]).all()
+    assert np.isnan(few.replicates).all()
+    rare = Answers(answers.probabilities, (np.arange(45) < 8).astype(int), answers.seen)
+    found = evaluate_classes(rare, OF_TWO, np.arange(45), 50)
+    assert found.independent == {"accuracy": 45, "balanced_accuracy": 8, "f1": 8}
+    assert np.isfinite(found.low["accuracy"]) and np.isnan(found.low["f1"])
 
 
 def test_random_order_is_the_mean_over_many_orders():

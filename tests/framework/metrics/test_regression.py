@@ -5,14 +5,14 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from framework.metrics.bootstrap import resample_indices
-from framework.metrics.names import higher_is_better
+from framework.metrics.bootstrap import resample_groups
 from framework.metrics.regression import (
     REGRESSION,
     evaluate_regression,
     random_order,
     regression_metrics,
 )
+from framework.registry.metrics import higher_is_better
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def drawn():
     rng = np.random.default_rng(0)
     true = rng.normal(size=150).round(1)  # with ties
     predicted = (0.7 * true + rng.normal(size=150)).round(1)
-    return predicted, true, true >= np.quantile(true, 0.9)
+    return predicted, true, np.repeat([f"set {i}" for i in range(30)], 5)
 
 
 def reference(predicted, true):
@@ -39,16 +39,31 @@ def test_values_are_those_of_scikit_learn_and_scipy(drawn):
     assert found == pytest.approx(reference(predicted, true))
 
 
-def test_every_replicate_is_the_metric_of_a_stratified_resample(drawn):
-    predicted, true, hits = drawn
-    found = evaluate_regression(predicted, true, hits, 20)
-    draws = list(resample_indices(hits.sum(), (~hits).sum(), 20, 0))
-    for i, (one, other) in enumerate(draws):
-        index = np.concatenate([np.flatnonzero(hits)[one], np.flatnonzero(~hits)[other]])
+def test_every_replicate_is_the_metric_of_a_resample_of_whole_groups(drawn):
+    predicted, true, groups = drawn
+    found = evaluate_regression(predicted, true, groups, 20)
+    draws = [times for part in resample_groups(groups, 20, 0) for times in part]
+    for i, times in enumerate(draws):
+        assert all(len(set(times[groups == name])) == 1 for name in set(groups))
+        index = np.repeat(np.arange(150), times)
         expected = reference(predicted[index], true[index])
         assert dict(zip(REGRESSION, found.replicates[:, i], strict=True)) == pytest.approx(expected)
     for name in REGRESSION:
-        assert found.low[name] <= found.high[name]
+        assert found.low[name] < found.values[name] < found.high[name]
+
+
+def test_the_order_of_the_materials_does_not_matter_to_an_interval(drawn):
+    order = np.random.default_rng(5).permutation(150)
+    first = evaluate_regression(*drawn, 50)
+    other = evaluate_regression(*(of[order] for of in drawn), 50)
+    np.testing.assert_allclose(first.replicates, other.replicates)
+
+
+def test_fewer_than_ten_element_sets_give_no_interval(drawn):
+    predicted, true, groups = (of[:45] for of in drawn)
+    found = evaluate_regression(predicted, true, groups, 20)
+    assert found.values == regression_metrics(predicted, true)
+    assert np.isnan(found.replicates).all() and np.isnan(list(found.low.values())).all()
 
 
 def test_random_order_is_the_mean_over_many_orders(drawn):

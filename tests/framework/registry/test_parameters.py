@@ -119,6 +119,22 @@ def test_a_number_that_is_not_finite_is_refused(value):
         check(learning_rate=value)
 
 
+@pytest.mark.parametrize("value", [[0], [8, -1], [5000]])
+def test_an_element_out_of_range_is_refused_with_the_range(value):
+    def item(widths: tuple[Annotated[int, Int(1, 4096)], ...] = (64,)) -> None: ...
+
+    accepted = {"name": "item", "where": "x.yaml"}
+    assert checked(item, {"widths": [8, 4]}, **accepted) == {"widths": (8, 4)}
+    with pytest.raises(UserError, match=r"range; 'widths' is list of int 1\.\.4096, default"):
+        checked(item, {"widths": value}, **accepted)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "phase_field_vae", "element_infomax"])
+def test_no_layer_of_a_network_is_empty(name):
+    with pytest.raises(UserError, match="0 is out of range; 'hidden' is list of int 1"):
+        checked(ENCODERS.load(name), {"hidden": [0]}, name=name, where="x.yaml", given=GIVEN)
+
+
 def test_a_misspelt_option_is_told_with_the_nearest_and_all():
     with pytest.raises(UserError, match=r"'adm' is no option; did you mean 'adam'; .* one of"):
         check(optimiser="adm")

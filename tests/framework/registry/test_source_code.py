@@ -5,7 +5,7 @@ import pytest
 from framework.registry import source_code
 from framework.registry.registry import ENCODERS, REPRESENTATIONS, ROOT
 from framework.registry.source_code import code_digest, imported
-from framework.runs.plan import ENGINE, code_of
+from framework.runs.run import ENGINE, code_of
 
 
 def names(registry, name):

@@ -18,10 +18,12 @@ from typing import Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages.journal import JournalFileBackend
 
-from framework.search.sampling import StudyPlan
-from framework.search.study import ended, open_study, work
+from framework.search.study.journal import Journal
+from framework.search.study.plan import StudyPlan
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
 
 STARTER = multiprocessing.get_context("forkserver")
 STARTER.set_forkserver_preload(
@@ -98,12 +100,9 @@ def in_process(target: Callable[..., Any], *arguments: Any) -> int:
 
 def work_until_write(plan: StudyPlan, write: int, torn: bool) -> None:
     """Work, and die with the n-th write to the journal: after half of its line, or right after."""
-    append, writes = JournalFileBackend.append_logs, [0]
-    from framework.search.storage import _Journal
+    append, writes = Journal.append_logs, [0]
 
-    append = _Journal.append_logs
-
-    def counted(self: _Journal, logs: list[dict[str, Any]]) -> None:
+    def counted(self: Journal, logs: list[dict[str, Any]]) -> None:
         writes[0] += 1
         if writes[0] == write and torn:
             with Path(plan.storage).open("ab") as file:
@@ -113,7 +112,7 @@ def work_until_write(plan: StudyPlan, write: int, torn: bool) -> None:
         if writes[0] == write:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    _Journal.append_logs = counted  # type: ignore[method-assign]
+    Journal.append_logs = counted  # type: ignore[method-assign]
     work(plan, curve)
 
 

@@ -1,12 +1,15 @@
-"""Whole commands killed at random moments: nothing finished is lost, nothing is unreadable.
+"""Whole commands killed at random moments: nothing finished is lost, nothing is unreadable, and
+nothing that they started goes on.
 
-20 kills; `PHASEZOO_KILLS=100` for as many as wanted.
+Four kills, and 20 among the slow tests; `PHASEZOO_KILLS=100` for as many as wanted there.
 """
 
 import contextlib
 import json
 import os
 import random
+import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import xarray as xr
 import yaml
@@ -21,10 +25,11 @@ from matplotlib.image import imread
 
 from framework.commands import main as cli
 from framework.config.experiment import read_experiment
-from framework.runs.execution import read_cell
-from framework.search import tuning
-from framework.search.study import ended, open_study
-from tests.conftest import tiny, write_yaml
+from framework.runs.cell import read_cell
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.tuning.plan import plan_tuning
+from tests.conftest import PHASEZOO, tiny, write_yaml
 from tests.framework.search.killed import STARTER
 
 KILLS = int(os.environ.get("PHASEZOO_KILLS", "20"))
@@ -76,7 +81,7 @@ def finished() -> tuple[dict, dict]:
             read(path)
     trials = {}
     if (runs / "small" / "tuning").exists():
-        study = open_study(tuning.prepare(read_experiment(Path("small.yaml")), runs).study)
+        study = open_study(plan_tuning(read_experiment(Path("small.yaml")), runs).study)
         trials = {slot: (t.state, t.params, t.values) for slot, t in ended(study)}
     cells = {path.name: read_cell(path) for path in runs.glob("cells/[!.]*")}
     return trials, cells
@@ -93,7 +98,8 @@ READERS = {
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_killed_at_any_moment_nothing_finished_is_lost(verb, tmp_path, capsys):
+@pytest.mark.parametrize("wanted", [2, pytest.param(KILLS // 2, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_nothing_finished_is_lost(verb, wanted, tmp_path, capsys):
     rng = random.Random(0)
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -106,7 +112,7 @@ def test_killed_at_any_moment_nothing_finished_is_lost(verb, tmp_path, capsys):
         cubes = {p.name: p.read_bytes() for p in Path("runs").glob("small*/leaderboard.csv")}
 
     kills, rounds, moments = 0, 0, Counter()
-    while kills < KILLS // 2 or rounds == 0:
+    while kills < wanted or rounds == 0:
         rounds += 1
         place = tmp_path / f"killed {rounds}"
         place.mkdir()
@@ -116,7 +122,7 @@ def test_killed_at_any_moment_nothing_finished_is_lost(verb, tmp_path, capsys):
             code = None
             while code != 0:
                 # often enough that a round takes several, and now and then past the end
-                patience = rng.uniform(0, duration / 2) if kills < KILLS // 2 else None
+                patience = rng.uniform(0, duration / 2) if kills < wanted else None
                 code = lived(COMMANDS[verb], patience)
                 assert code in (0, -9)
                 kills += code == -9
@@ -145,3 +151,78 @@ def _desk() -> None:
 
     Path("sets.txt").write_text("\n".join(REPORTED) + "\n")
     write_yaml(CONTENT, "small.yaml")
+
+
+ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
+"""Exit codes of a command by the signal that it alone gets."""
+
+
+def ended_by(number: signal.Signals, *, after: float | None) -> subprocess.Popen:
+    """A benchmark with two workers, within its runs (or after so many seconds) sent a signal."""
+    long = {"name": "autoencoder", "epochs": 1000}
+    content = tiny(name="long", encoders=["element_frequency", long], seeds=[0, 1, 2, 3])
+    options = "--no-track", "--runs", "runs", "--workers", "2"
+    command = [PHASEZOO, "benchmark", write_yaml(content, "long.yaml"), *options]
+    # a session of its own: the signals of a terminal reach neither these tests nor its workers
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    if after is None:
+        while not [*Path("runs").glob("cells/[!.]*")]:
+            assert process.poll() is None
+            time.sleep(0.05)
+    else:
+        time.sleep(after)
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    process.wait(60)
+    alive = psutil.wait_procs(started, timeout=60)[1]
+    for left in alive:
+        left.kill()
+    assert not alive
+    return process
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_to_the_command_alone_ends_its_workers_too(number, desk):
+    process = ended_by(number, after=None)
+    assert process.returncode == ENDS[number]
+    assert process.stderr.read() == (
+        ""
+        if number == signal.SIGKILL
+        else "phasezoo: interrupted; finished runs are kept. Run the same command to continue.\n"
+    )
+
+
+@pytest.mark.slow
+def test_a_signal_at_any_moment_never_leaves_a_command_hanging(tmp_path, monkeypatch):
+    rng = random.Random(0)
+    for kill in range(KILLS):
+        folder = tmp_path / str(kill)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        _desk()
+        number = rng.choice([*ENDS])
+        process = ended_by(number, after=rng.uniform(1.5, 8))
+        assert process.returncode == ENDS[number]
+
+
+def test_an_interrupted_fit_in_this_process_says_so(desk):
+    content = tiny(encoders=[{"name": "autoencoder", "epochs": 1000}])
+    process = subprocess.Popen(
+        [PHASEZOO, "benchmark", write_yaml(content), "--no-track", "--runs", "runs"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not Path("runs").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert process.stderr.read().count("\n") == 1

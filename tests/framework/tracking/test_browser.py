@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from framework.commands.tracked import benchmark, tune
+from framework.commands.benchmark import benchmark
+from framework.commands.tune import tune
 from framework.config.experiment import experiment_from
 from tests.browser import (
     AVAILABLE,

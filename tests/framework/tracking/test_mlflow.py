@@ -24,7 +24,7 @@ from framework.benchmark import records, results
 from framework.benchmark.benchmark import Outcome, benchmark
 from framework.benchmark.leaderboard import leaderboard
 from framework.config.experiment import Experiment, experiment_from
-from framework.runs.execution import read_cell
+from framework.runs.cell import read_cell
 from framework.runs.saved import SavedRun
 from framework.tracking import client as tracking_client
 from framework.tracking import runs as logged_runs

@@ -22,15 +22,20 @@ import yaml
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from framework.commands import tracked as commands
+import phasezoo as commands
+from framework.base.versions import versions
 from framework.config.experiment import Experiment, experiment_from
 from framework.contracts.representation import Samples
 from framework.contracts.tracker import State, Summary
 from framework.registry.parameters import Float
 from framework.registry.registry import ENCODERS
-from framework.runs.execution import read_cell, versions
-from framework.search import trial_records, tuning
-from framework.search.study import ended, open_study, work
+from framework.runs.cell import read_cell
+from framework.search.study.study import open_study
+from framework.search.study.trials import ended
+from framework.search.study.work import work
+from framework.search.tuning import records as trial_records
+from framework.search.tuning.plan import TuningPlan, plan_tuning
+from framework.search.tuning.trial import FitTrial
 from framework.tracking import tracker as tracking
 from framework.tracking.store import store_uri
 from framework.tracking.tracker import MlflowTracker
@@ -123,18 +128,18 @@ def tune(runs: Path, encoder: str, *options: object, **changes: object):
     return phasezoo("tune", path, "--runs", runs, *options)
 
 
-def searched(runs: Path, **changes: object) -> tuple[tuning.Search, object]:
+def searched(runs: Path, **changes: object) -> tuple[TuningPlan, object]:
     """A search whose trials nobody has logged, and its study."""
-    search = tuning.prepare(experiment(runs, "element_frequency", **changes), runs)
-    work(search.study, tuning._Objective(search))
+    search = plan_tuning(experiment(runs, "element_frequency", **changes), runs)
+    work(search.study, FitTrial(search))
     return search, open_study(search.study)
 
 
-def reporter(search: tuning.Search, runs: Path) -> trial_records.Trials:
+def reporter(search: TuningPlan, runs: Path) -> trial_records.Trials:
     """What tells MLflow of the trials of a search."""
     work = trial_records.work_of(search.experiment, search.base, search.study)
     tracked = MlflowTracker(runs).begin(work)
-    return trial_records.Trials(tracked, "auroc", lambda p: tuning.trial_run(search, p))
+    return trial_records.Trials(tracked, "auroc", search.run_of)
 
 
 def client_of(runs: Path) -> MlflowClient:
@@ -172,9 +177,7 @@ def study(blank_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trials(study: Path) -> dict:
     """Slot and trial of the study as Optuna keeps them, by number."""
-    search = tuning.prepare(
-        experiment(study, "autoencoder", space=UNSTABLE, trials=10, seed=3), study
-    )
+    search = plan_tuning(experiment(study, "autoencoder", space=UNSTABLE, trials=10, seed=3), study)
     return {trial.number: (place, trial) for place, trial in ended(open_study(search.study))}
 
 

@@ -22,11 +22,11 @@ from mlflow.tracking import MlflowClient
 from framework.base.errors import UserError
 from framework.benchmark import records
 from framework.benchmark.benchmark import benchmark
-from framework.commands.tracked import benchmark as tracked_benchmark
+from framework.commands.benchmark import benchmark as tracked_benchmark
 from framework.config.experiment import Experiment, experiment_from
 from framework.contracts.tracker import Piece, Record
 from framework.runs.plan import plan
-from framework.search import tuning
+from framework.search.tuning import outcome
 from framework.tracking import runs as logged_runs
 from framework.tracking.recorded import recorded
 from framework.tracking.store import store_uri
@@ -368,7 +368,7 @@ class TestRegistering:
         self, runs: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         below = {"difference": -0.2, "difference_low": -0.3, "difference_high": -0.1}
-        monkeypatch.setattr(tuning, "difference", lambda *_: {**below, "verdict": "below"})
+        monkeypatch.setattr(outcome, "difference", lambda *_: {**below, "verdict": "below"})
         path = desk / "t.yaml"
         wanted = content(desk, encoders=["pca"]) | {"validation_fraction": 0.3}
         path.write_text(yaml.safe_dump(wanted | {"tuning": {"trials": 2}}), encoding="utf-8")

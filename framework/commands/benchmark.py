@@ -1,0 +1,96 @@
+"""`phasezoo benchmark`: every encoder on every split and seed of an experiment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from framework.commands.options import (
+    ExperimentArgument,
+    RunsOption,
+    SchedulerOption,
+    StrictOption,
+    TrackOption,
+    WorkersOption,
+)
+from framework.commands.printing import finish, print_leaderboard
+from framework.commands.published import print_published
+from framework.commands.tracked import tracker
+
+if TYPE_CHECKING:
+    from framework.benchmark.benchmark import Outcome
+    from framework.config.experiment import Experiment
+
+
+def benchmark(
+    experiment: Experiment, runs: str | Path, *, track: bool = True, **options: Any
+) -> Outcome:
+    """Compute what is missing of an experiment, and put all of it together.
+
+    Args:
+        runs: the folder of all results.
+        track: log to MLflow.
+        options: further ones of `framework.benchmark.benchmark.benchmark`.
+
+    Raises:
+        UserError: the experiment cannot be run as it is, or nothing can be written.
+
+    Example:
+        >>> experiment = read_experiment("experiment.yaml")
+        >>> outcome = benchmark(experiment, "runs", track=False, progress=False)
+        >>> dict(outcome.results["value"].sizes)
+        {'encoder': 2, 'split': 1, 'seed': 1, 'metric': 14}
+    """
+    from framework.benchmark import benchmark as engine
+
+    return engine.benchmark(
+        experiment, Path(runs), tracker=tracker(Path(runs), track=track), **options
+    )
+
+
+def command(
+    path: ExperimentArgument,
+    data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
+    workers: WorkersOption = 1,
+    scheduler: SchedulerOption = None,
+    strict: StrictOption = False,
+    track: TrackOption = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Run every encoder on every split and seed of a YAML; finished runs are not repeated.
+
+    Example: `phasezoo benchmark experiments/phase_field_benchmark.yaml --workers 2`
+    """
+    from framework.config.experiment import read_experiment
+    from framework.contracts.dataset import refuse_unusable, unusable_rows
+    from framework.runs.data import with_data
+    from framework.runs.items import items_of
+    from framework.runs.plan import plan
+
+    experiment = read_experiment(path)
+    if data is not None:
+        experiment = with_data(experiment, data, strict=strict)
+    if strict:  # whichever file of the YAML it is that holds unusable rows
+        rows = unusable_rows(items_of(plan(experiment, str(path), runs)[0].settings))
+        refuse_unusable(rows, f"{path}: its files")
+    outcome = benchmark(
+        experiment,
+        runs,
+        workers=workers,
+        scheduler=scheduler,
+        track=track,
+        progress=sys.stderr.isatty(),
+        where=str(path),
+    )
+    if outcome.results is not None:
+        print_leaderboard(outcome)
+    if experiment.published is not None:
+        import pandas as pd
+
+        from framework.benchmark.published import FILE
+
+        print_published(pd.read_csv(outcome.folder / FILE))
+    finish(outcome, runs, track)

@@ -1,0 +1,51 @@
+"""The data set that a user means: a registered name, or a file of theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from framework.config.experiment import Experiment
+from framework.config.schema import Component
+from framework.registry.parameters import parameters
+from framework.registry.registry import DATASETS
+
+DATASET = "oqmd_icsd"
+"""The data set where none is named."""
+
+
+def with_data(experiment: Experiment, data: str | Path, *, strict: bool = False) -> Experiment:
+    """The experiment on other data.
+
+    Where its own data set reads a path (a published system's folder), that path is meant.
+    """
+    named = experiment.dataset
+    reads = named.name in DATASETS.names() and "path" in parameters(DATASETS.load(named.name))
+    if reads and str(data) not in DATASETS.names():
+        given = {**named.parameters, "path": str(data), **({"strict": True} if strict else {})}
+        component = Component(name=named.name, parameters=given)
+    else:
+        component = Component.model_validate(data_component(data, strict=strict))
+    return experiment.model_copy(update={"dataset": component})
+
+
+def data_component(data: str | Path, *, strict: bool = False) -> dict[str, Any]:
+    """A registered data set by name, else a user's file."""
+    text = str(data)
+    if text in DATASETS.names():
+        return {"name": text}
+    if not any(mark in text for mark in "./\\") and not Path(text[:255]).exists():
+        DATASETS.require(text)  # a misspelt name: shows the nearest
+    return {"name": "file", "path": text, **({"strict": True} if strict else {})}
+
+
+def ranking_of_fields(
+    pattern: str | None, candidates: str | Path | None, strict: bool
+) -> dict[str, Any]:
+    """The task of ranking fields: of a pattern, or the candidates that a file lists."""
+    source: dict[str, Any] = {"name": "pattern"}
+    if candidates is not None:
+        source = {"name": "listed", "path": str(candidates), **({"strict": True} if strict else {})}
+    if pattern is not None:
+        source["pattern"] = pattern
+    return {"name": "plausibility", "candidates": source}

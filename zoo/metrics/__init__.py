@@ -1,0 +1,1 @@
+"""One file, one metric beyond those of `framework.metrics`."""
