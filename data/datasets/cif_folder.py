@@ -14,9 +14,9 @@ from data.cif.files import read_cifs, structure_variables
 from data.cif.folders import PROPERTIES, Contents, read_folder
 from data.cif.structures import Cif
 from data.cif.text import decode
-from data.table import Table, has_column, read_materials, read_table
+from data.table import Table, has_column, read_accounted, read_table, refuse_left_out
 from framework.base.errors import UserError
-from framework.contracts.dataset import UnusableRow, data_set, refuse_unusable
+from framework.contracts.dataset import UnusableRow, data_set
 
 _Structures = dict[str, Cif | str]
 """By name, 'x.cif' or 'x.cif:block': a structure, or the reason why it cannot be used."""
@@ -63,7 +63,7 @@ def cif_folder(
             raise ValueError(cif)
         return cif.formula, cif.element_set, name
 
-    fields, unusable = read_materials(
+    fields, unusable, account = read_accounted(
         table, column, parse, properties=properties, time=time, values_differ=False
     )
     at = table.header.index(column)
@@ -74,10 +74,10 @@ def cif_folder(
         if name not in listed
     ]
     if strict:
-        refuse_unusable(unusable, folder)
+        refuse_left_out(unusable, account, folder)
     fields["variables"] |= structure_variables([cifs[name] for name in used], folder)
     fields["variables"]["file"] = ("material", np.array(used))
-    return data_set(
+    ds = data_set(
         **fields,
         name="cif_folder",
         title=f"Crystal structures of {folder.name}",
@@ -86,6 +86,8 @@ def cif_folder(
         citation="",
         unusable=unusable,
     )
+    ds.attrs |= {name: account[name] for name in ("unused_columns", "reading_notes")}
+    return ds
 
 
 def _structures(contents: Contents) -> _Structures:

@@ -12,8 +12,8 @@ import xarray as xr
 
 from data.cif.files import read_cifs, structure_variables
 from data.cif.structures import Cif
-from data.table import Table, has_column, read_materials, read_table
-from framework.contracts.dataset import data_set, refuse_unusable
+from data.table import Table, has_column, read_accounted, read_table, refuse_left_out
+from framework.contracts.dataset import data_set
 
 _LONGEST_CELL = 50_000_000
 """Characters; by default the csv module gives up a whole file for one cell beyond 131,072."""
@@ -59,17 +59,19 @@ def crystal_csv(
             raise ValueError(cif)
         return cif.formula, cif.element_set, text
 
-    contents, unusable = read_materials(table, column, parse, properties=properties, time=time)
+    contents, unusable, account = read_accounted(
+        table, column, parse, properties=properties, time=time
+    )
     unusable = [replace(row, text=_shortened(row.text)) for row in unusable]
     if strict:
-        refuse_unusable(unusable, path)
+        refuse_left_out(unusable, account, path)
     left_out = {row.line for row in unusable}
     rows = [cells for line, cells in table.rows if line not in left_out]
     contents["variables"] |= structure_variables([cifs[cells[at]] for cells in rows], path)
     if "material_id" in table.header and "material_id" not in contents["variables"]:
         identifiers = [cells[table.header.index("material_id")] for cells in rows]
         contents["variables"]["material_id"] = ("material", np.array(identifiers))
-    return data_set(
+    ds = data_set(
         **contents,
         name="crystal_csv",
         title=f"Crystal structures of {Path(path).name}",
@@ -78,6 +80,8 @@ def crystal_csv(
         citation="",
         unusable=unusable,
     )
+    ds.attrs |= account
+    return ds
 
 
 def _read(path: str | Path, column: str) -> Table:

@@ -46,6 +46,7 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     import numpy as np
 
     from framework.audit import audit as diagnostics
+    from framework.base.threads import single_threaded
     from framework.figures.audit import audit_figure
     from framework.figures.canvas import save
     from framework.runs.components import task_of
@@ -65,7 +66,10 @@ def audit(run: str, *, out: str | Path | None = None, runs: Path = RUNS) -> Audi
     samples = saved.representation.transform(items)
     restore_context(saved)
     members = task_of(settings["task"]).members
-    audited = diagnostics.audit(saved.encoder, saved.representation, samples, items, split, members)
+    with single_threaded():
+        audited = diagnostics.audit(
+            saved.encoder, saved.representation, samples, items, split, members
+        )
     if out is not None:
         name = f"{settings['encoder']['name']}, split {split.label}, seed {settings['seed']}"
         save(audit_figure(audited, name), Path(out))

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from framework.base.errors import UserError
 from framework.commands.options import (
     ExperimentArgument,
+    FormulaColumnOption,
+    PropertyOption,
     RunsOption,
     SchedulerOption,
     StrictOption,
     TrackOption,
     WorkersOption,
+    reading_of,
 )
 from framework.commands.printing import finish, print_leaderboard
 from framework.commands.published import print_published
@@ -56,6 +60,8 @@ def command(
     data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
     workers: WorkersOption = 1,
     scheduler: SchedulerOption = None,
+    formula_column: FormulaColumnOption = None,
+    property_: PropertyOption = None,
     strict: StrictOption = False,
     track: TrackOption = True,
     runs: RunsOption = Path("runs"),
@@ -71,8 +77,13 @@ def command(
     from framework.runs.plan import plan
 
     experiment = read_experiment(path)
+    reading = reading_of(formula_column, property_)
     if data is not None:
-        experiment = with_data(experiment, data, strict=strict)
+        experiment = with_data(experiment, data, strict=strict, **reading)
+    elif reading:
+        raise UserError(
+            "--formula-column and --property say how the file of --data is read; name it"
+        )
     if strict:  # whichever file of the YAML it is that holds unusable rows
         rows = unusable_rows(items_of(plan(experiment, str(path), runs)[0].settings))
         refuse_unusable(rows, f"{path}: its files")

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framework.commands.options import StrictOption
+from framework.commands.options import (
+    FormulaColumnOption,
+    PropertyOption,
+    StrictOption,
+    reading_of,
+)
 from framework.commands.printing import new_table, print_table
 
 if TYPE_CHECKING:
@@ -54,6 +59,8 @@ def data_describe(name: Annotated[str, typer.Argument(help="A registered data se
 @app.command("validate")
 def data_validate(
     path: Annotated[Path, typer.Argument(help="A file of formulas or element sets.")],
+    formula_column: FormulaColumnOption = None,
+    property_: PropertyOption = None,
     strict: StrictOption = False,
 ) -> None:
     """Read a file as a run would, and say what can be used.
@@ -64,14 +71,18 @@ def data_validate(
     from framework.registry.registry import DATASETS
     from framework.runs.reads import Read
 
-    dataset = DATASETS.load("file")(str(path), strict=strict)
+    reading = reading_of(formula_column, property_)
+    dataset = DATASETS.load("file")(str(path), strict=strict, **reading)
     describe_data(dataset)
     rows = unusable_rows(dataset)
     for row in rows[:20]:
         typer.echo(f"  line {row.line}: {row.reason}: {row.text[:60]}")
     if len(rows) > 20:
         typer.echo(f"  and {len(rows) - 20} more; a run with the file writes all to a side file")
-    typer.echo(f"read        {Read.of(path, dataset.sizes['material'], rows).text()}")
+    read = Read.of_data(path, dataset, dataset.sizes["material"], rows)
+    typer.echo(f"read        {read.text()}")
+    for note in read.notes:
+        typer.echo(f"            {note}")
 
 
 def describe_data(dataset: xr.Dataset) -> None:

@@ -26,6 +26,13 @@ DataOption = Annotated[
 ]
 TrackOption = Annotated[bool, typer.Option("--track/--no-track", help="Log to MLflow.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse files with unusable rows.")]
+FormulaColumnOption = Annotated[
+    str | None, typer.Option("--formula-column", help="Column of formulas of the file of --data.")
+]
+PropertyOption = Annotated[
+    list[str] | None,
+    typer.Option("--property", help="Column of that file to read; repeat it for several."),
+]
 PatternOption = Annotated[
     str | None, typer.Option("--pattern", help="Field space, for instance M-M'-A-A'.")
 ]
@@ -41,6 +48,12 @@ SetOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="Of hold-out and training.")
 ]
+
+
+def reading_of(formula_column: str | None, properties: list[str] | None) -> dict[str, Any]:
+    """How a user's file is to be read, as settings of the data set `file`."""
+    given = {"formula_column": formula_column, "properties": properties and tuple(properties)}
+    return {name: value for name, value in given.items() if value}
 
 
 def settings_of(given: list[str] | None, verb: Callable[..., Any]) -> dict[str, Any]:

@@ -117,6 +117,8 @@ def print_reads(source: HasAttrs, path: Path) -> None:
     reads = reads_of(source)
     for read in reads:
         typer.echo(f"read     {read.text()}")
+        for note in read.notes:
+            typer.echo(f"         {note}")
     if any(read.left_out for read in reads):
         write_unusable_rows(source, path)
         typer.echo(f"         each row that was left out, by line and reason: {path}")

@@ -9,7 +9,11 @@ A data set holds, along the dimension `material`, the variables
   `coarser` (JSON) says which classes make which coarser one, by their first and last number:
   {"crystal_system": {"triclinic": [1, 2], ...}};
 
-further variables on further dimensions, and the attributes of `data_set`, plain strings and
+A reader of a user's table may state, as attributes, `unused_columns` (JSON: column, reason,
+example, and whether it is lost, that is, seems to hold numbers; a lost one is an unusable row of
+the header's line, too) and `reading_notes` (JSON: how cells were read).
+
+It has further variables on further dimensions, and the attributes of `data_set`, plain strings and
 numbers all of them, so that netCDF can hold them. Where each material has its own number of
 something (the sites of its crystal), all of them stand one after the other along a dimension of
 their own, and a variable counts them: its attribute `sample_dimension` names that dimension (the

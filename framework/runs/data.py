@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from framework.base.errors import UserError
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
 from framework.registry.parameters import parameters
@@ -14,29 +15,49 @@ DATASET = "oqmd_icsd"
 """The data set where none is named."""
 
 
-def with_data(experiment: Experiment, data: str | Path, *, strict: bool = False) -> Experiment:
+def with_data(
+    experiment: Experiment, data: str | Path, *, strict: bool = False, **reading: Any
+) -> Experiment:
     """The experiment on other data.
 
     Where its own data set reads a path (a published system's folder), that path is meant.
+
+    Args:
+        reading: further settings of the data set `file`, such as the column of formulas.
+
+    Raises:
+        UserError: no data set has this name, or one by name is to be read otherwise.
     """
     named = experiment.dataset
     reads = named.name in DATASETS.names() and "path" in parameters(DATASETS.load(named.name))
-    if reads and str(data) not in DATASETS.names():
+    if reads and not reading and str(data) not in DATASETS.names():
         given = {**named.parameters, "path": str(data), **({"strict": True} if strict else {})}
         component = Component(name=named.name, parameters=given)
     else:
-        component = Component.model_validate(data_component(data, strict=strict))
+        component = Component.model_validate(data_component(data, strict=strict, **reading))
     return experiment.model_copy(update={"dataset": component})
 
 
-def data_component(data: str | Path, *, strict: bool = False) -> dict[str, Any]:
-    """A registered data set by name, else a user's file."""
+def data_component(data: str | Path, *, strict: bool = False, **reading: Any) -> dict[str, Any]:
+    """A registered data set by name, else a user's file.
+
+    Args:
+        reading: further settings of the data set `file`.
+
+    Raises:
+        UserError: no data set has this name, or one by name is to be read otherwise.
+    """
     text = str(data)
     if text in DATASETS.names():
+        if reading:
+            raise UserError(
+                f"--data {text}: is a registered data set, which is read in one way; leave out "
+                f"{', '.join('--' + name.replace('_', '-') for name in reading)}"
+            )
         return {"name": text}
     if not any(mark in text for mark in "./\\") and not Path(text[:255]).exists():
         DATASETS.require(text)  # a misspelt name: shows the nearest
-    return {"name": "file", "path": text, **({"strict": True} if strict else {})}
+    return {"name": "file", "path": text, **({"strict": True} if strict else {}), **reading}
 
 
 def ranking_of_fields(

@@ -64,7 +64,8 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     of_data = [*unusable_rows(data), *unfit]
     reads = []
     if path := component["parameters"].get("path"):
-        reads.append(Read.of(path, data.sizes["material"] - len(unfit), of_data))
+        used = data.sizes["material"] - len(unfit)
+        reads.append(Read.of_data(path, data, used, of_data))
     for path in named_files(wanted["parameters"]):  # candidates that the user lists
         unexplored = int((~items["reported"].values).sum())
         reads.append(Read.of(path, unexplored, task_.unusable))

@@ -6,10 +6,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from framework.contracts.dataset import HasAttrs, UnusableRow
 
 MOST_REASONS = 4
@@ -25,11 +27,13 @@ class Read:
         used: rows that were used.
         left_out: how many rows were left out, by reason, the most frequent first; reasons that
             differ in quoted texts and numbers alone are one.
+        notes: the columns that are not used and why, and how cells were read.
     """
 
     file: str
     used: int
     left_out: dict[str, int]
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, file: Any, used: int, left_out: Sequence[UnusableRow]) -> Read:
@@ -42,6 +46,23 @@ class Read:
         counts = Counter(_kind(row.reason) for row in left_out).most_common()
         by_reason = {first[kind] if n == 1 else kind: n for kind, n in counts}
         return cls(str(file), used, by_reason)
+
+    @classmethod
+    def of_data(
+        cls, file: Any, data: xr.Dataset, used: int, left_out: Sequence[UnusableRow]
+    ) -> Read:
+        """The account of the file behind a data set: a lost column is a note, not a row.
+
+        Args:
+            used: materials that were used.
+            left_out: the unusable rows of the data set, and materials that make no item.
+        """
+        columns = json.loads(data.attrs.get("unused_columns", "[]"))
+        lost = {each["column"] for each in columns if each["lost"]}
+        read = cls.of(file, used, [row for row in left_out if row.text not in lost])
+        unused = [f"column '{c['column']}' is not used: it {c['reason']}" for c in columns]
+        notes = [*unused, *json.loads(data.attrs.get("reading_notes", "[]"))]
+        return replace(read, notes=notes)
 
     def text(self) -> str:
         """ "mine.csv: 478 rows, 48 used, 430 left out: no value of ... (400); ..."."""
