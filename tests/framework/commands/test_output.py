@@ -145,6 +145,7 @@ def test_a_backend_of_matplotlib_that_is_not_there_is_not_asked_for():
     assert (last_run(Path("runs")) / "figures" / "ranking_curve.png").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_one_message_and_leaves_nothing_half_written():
     """A limit on the size of files stands for the disk: both end a write in the middle."""
     assert phasezoo("run", "element_frequency", *TINY).code == 0

@@ -46,6 +46,7 @@ def wait_until(happened):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_benchmark_on_two_workers_of_which_one_is_killed_equals_one_in_this_process(
     scheduler, desk
 ):
@@ -70,6 +71,7 @@ def test_a_benchmark_on_two_workers_of_which_one_is_killed_equals_one_in_this_pr
     assert not [*Path("cluster").rglob(".cluster-*")]
 
 
+@pytest.mark.slow
 def test_searches_and_trials_are_those_of_this_process(scheduler, desk):
     ackley = {"name": "test_function", "function": "ackley"}
     content = {"name": "o", "objectives": [ackley], "samplers": ["random", "tpe"], "trials": 12}
@@ -114,6 +116,7 @@ def test_pieces_end_as_they_do_here_and_report_on_the_way(scheduler, tmp_path):
     assert ("value 0", 2, 2) in reports
 
 
+@pytest.mark.slow
 def test_a_piece_that_kills_its_workers_costs_only_itself(scheduler, tmp_path):
     there = outcomes(Cluster(scheduler.address, tmp_path), Deed(tmp_path), ["die 0", "value 1"])
     assert there["die 0"].failure.died
@@ -121,6 +124,7 @@ def test_a_piece_that_kills_its_workers_costs_only_itself(scheduler, tmp_path):
     wait_until(lambda: len(scheduler.workers()) == 2)
 
 
+@pytest.mark.slow
 def test_a_closed_stream_ends_what_it_has_begun_and_leaves_the_workers(scheduler, tmp_path):
     executor = Cluster(scheduler.address, tmp_path)
     with closing(executor.run(Deed(tmp_path), ["sleep 0", "value 1"], print)) as ending:
@@ -135,6 +139,7 @@ def test_a_closed_stream_ends_what_it_has_begun_and_leaves_the_workers(scheduler
     assert psutil.pid_exists(worker)
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_says_so_and_frees_the_workers(scheduler, desk):
     long = {"name": "autoencoder", "epochs": 1000}
     content = tiny(encoders=[long], seeds=[0, 1])
@@ -153,6 +158,7 @@ def test_an_interrupted_command_says_so_and_frees_the_workers(scheduler, desk):
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_ends_the_command_with_a_message(bare_scheduler, tmp_path):
     bare_scheduler.worker("--nthreads", "1")
     executor = Cluster(bare_scheduler.address, tmp_path)

@@ -98,6 +98,7 @@ def _hand_out(folder):
     ended(Processes(2), Deed(folder), ["sleep 0", "sleep 1"])
 
 
+@pytest.mark.slow
 def test_workers_of_a_killed_process_end_with_it(tmp_path):
     main = multiprocessing.get_context("forkserver").Process(target=_hand_out, args=(tmp_path,))
     main.start()

@@ -133,6 +133,7 @@ def ranked(n: int, hits: Iterable[int]) -> tuple[dict, list[str]]:
     return tables, few
 
 
+@pytest.mark.slow
 def test_rankings_of_few_and_of_many_hits(capsys):
     n = 120
     tables, few = ranked(n, (2, 5, 20, 60))
@@ -177,6 +178,7 @@ def test_values_and_classes(capsys):
         assert not misfits(rows, n, few=[d for d in rows if "x 12 " in d])
 
 
+@pytest.mark.slow
 def test_paired_differences(capsys):
     """Of two rankers and of two predictors on the same hold-outs."""
     n, tables = 200, {}

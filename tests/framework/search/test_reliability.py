@@ -98,7 +98,8 @@ READERS = {
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-@pytest.mark.parametrize("wanted", [2, pytest.param(KILLS // 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", [2, KILLS // 2])
+@pytest.mark.slow
 def test_killed_at_any_moment_nothing_finished_is_lost(verb, wanted, tmp_path, capsys):
     rng = random.Random(0)
     whole = tmp_path / "whole"
@@ -187,7 +188,13 @@ def ended_by(number: signal.Signals, *, after: float | None) -> subprocess.Popen
     return process
 
 
-@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize(
+    "number",
+    [
+        each if each == signal.SIGTERM else pytest.param(each, marks=pytest.mark.slow)
+        for each in ENDS
+    ],
+)
 def test_a_signal_to_the_command_alone_ends_its_workers_too(number, desk):
     process = ended_by(number, after=None)
     assert process.returncode == ENDS[number]

@@ -28,6 +28,7 @@ from tests.conftest import REPORTED, tiny
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(
         not AVAILABLE, reason="no chromium with chromedriver (Debian: chromium, chromium-driver)"
     ),
