@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """What a user can mend: the message says what, where, the nearest valid thing, and how.
+    """What a user can fix: the message says what, where, the nearest valid thing, and how.
 
     The command line prints it without a traceback and exits with code 2.
     """

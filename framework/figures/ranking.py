@@ -94,7 +94,7 @@ def recall_curves(cube: xr.Dataset, table: pd.DataFrame) -> Figure:
     recall_axes(axes, fractions)
     cells = table["cells"].iloc[0]
     axes.set_title(
-        f"split {table['split'].iloc[0]}, {cells}; bands: 95 % interval of the mean", loc="left"
+        f"split {table['split'].iloc[0]}, {cells}\nbands: 95 % interval of the mean", loc="left"
     )
     axes.legend(loc="upper left", frameon=False, title=spoken(metric), alignment="left")
     return figure

@@ -61,7 +61,7 @@ def test_a_repeated_field_is_no_member_of_four_elements_and_no_candidate(tmp_pat
         ("Cl Li S\n", "line 1: 'Cl Li S' is not four symbols"),
         ("Cl-Li-S-Sn\n", "line 1: 'Cl-Li-S-Sn' is not four symbols"),
         ("Cl Li S Sn\nSn S Li Cl\n", "line 2: 'Sn S Li Cl' is on line 1 already"),
-        ("Xx Li S Sn\n" * 5, "line 1: .*line 2: .*line 3: .*; and 2 more; mend"),
+        ("Xx Li S Sn\n" * 5, "line 1: .*line 2: .*line 3: .*; and 2 more; fix"),
         ("", "empty"),
         ("\n \n", "nothing but blanks"),
     ],

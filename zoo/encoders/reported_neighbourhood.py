@@ -85,7 +85,6 @@ class ReportedNeighbourhood(Encoder):
             labels = np.arange(len(fields)) < len(known)
             trees = self._trees(number).fit(self._left_out(fields, fold, known, of_known), labels)
             setattr(self, f"trees_of_half_{number}_", _packed(trees))
-            self.progress(number + 1, HALVES)
         return self
 
     def transform(self, samples: PhaseFieldSamples) -> np.ndarray:

@@ -164,7 +164,8 @@ class TestTheFinalBenchmark:
             rows = cube["value"].sel(metric=name, split="random").mean("seed")
             expected = float(rows.sel(encoder="pca tuned") - rows.sel(encoder="pca default"))
             assert found["difference"] == pytest.approx(expected, abs=1e-9)
-            assert found["difference_low"] <= expected <= found["difference_high"]
+            if np.isfinite(found["difference_low"]):  # of few hits there is no interval
+                assert found["difference_low"] <= expected <= found["difference_high"]
         assert "| pca tuned |" in tuned.to_markdown()
         assert "auroc: tuned - default = " in tuned.to_markdown()
 
