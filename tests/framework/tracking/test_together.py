@@ -248,7 +248,11 @@ class TestWhileItRuns:
         long_fit = {"name": "autoencoder", "epochs": 1000}
         wanted = content(desk, encoders=[*ENCODERS, long_fit])
         process = start(desk, wanted)
-        while len(found(runs, "cell")) < 3 and process.poll() is None:
+
+        def n_logged() -> int:  # one that is still being logged would be logged anew
+            return sum(run.info.status == "FINISHED" for run in found(runs, "cell"))
+
+        while n_logged() < 3 and process.poll() is None:
             time.sleep(0.2)
         process.send_signal(end)
         process.communicate(timeout=60)

@@ -222,7 +222,7 @@ def test_a_server_that_stops_is_one_message_and_the_command_goes_on(
         command.kill()
         server.start()
     assert "study storage postgresql://127.0.0.1" in message
-    assert "finished trials stand" in message
+    assert "finished trials are kept" in message
     before = desk.trials()
     assert 2 <= len(before) < N_TRIALS
     done = phasezoo(*desk.command())
