@@ -11,10 +11,8 @@ import math
 import multiprocessing
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -23,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from framework.base.errors import UserError
 from framework.base.processes import is_this
+from framework.execution.executor import in_one_line
 from framework.search.study.optuna_internals import (
     ask,
     create_running_trial,
@@ -118,7 +117,7 @@ def _attempt(study: optuna.Study, trial: Trial, function: TrialFunction) -> Froz
             except (UpdateFinishedTrialError, StorageInternalError):
                 raise
             except Exception as error:
-                trial.set_user_attr("cause", cause_of(error))
+                trial.set_user_attr("cause", in_one_line(error))
                 state, values = TrialState.FAIL, None
             except BaseException:  # interrupted: the slot is free again
                 mark_failed(study, trial_id(trial))
@@ -127,15 +126,6 @@ def _attempt(study: optuna.Study, trial: Trial, function: TrialFunction) -> Froz
     except UpdateFinishedTrialError:
         return None
     return None if given_up(done) else done
-
-
-def cause_of(error: Exception) -> str:
-    """A failure in one line."""
-    if isinstance(error, UserError):
-        return str(error)
-
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
 
 
 @dataclass
