@@ -18,7 +18,6 @@ from framework.contracts.dataset import UnusableRow, refuse_unusable
 __all__ = [
     "Table",
     "has_column",
-    "read_accounted",
     "read_lines",
     "read_materials",
     "read_table",
@@ -37,7 +36,7 @@ def read_materials(
     time: str = "",
     values_differ: bool = True,
     censored: bool = False,
-) -> tuple[dict[str, Any], list[UnusableRow]]:
+) -> tuple[dict[str, Any], list[UnusableRow], dict[str, Any]]:
     """What `framework.contracts.dataset.data_set` needs, from one column of materials and numeric columns.
 
     A row is unusable if `parse` refuses its material, a value is blank, text, NaN, infinite or a
@@ -54,40 +53,13 @@ def read_materials(
         censored: take `<1E-10` as 1E-10; the variable `<property>_limit` is -1 there (1 for `>`).
 
     Returns:
-        The keyword arguments `variables`, `properties` and `time`, and the unusable rows.
+        The keyword arguments `variables`, `properties` and `time`; the unusable rows; and an
+        account of the file as attributes of a data set: `rows_read`, `rows_used`, `unused_columns`
+        (JSON: column, reason, example, whether it is lost, that is, seems to hold numbers) and
+        `reading_notes` (JSON: how cells were read).
 
     Raises:
         UserError: a column is not there or may mean two things, or no row is usable.
-    """
-    contents, unusable, _ = read_accounted(
-        table,
-        column,
-        parse,
-        properties=properties,
-        time=time,
-        values_differ=values_differ,
-        censored=censored,
-    )
-    return contents, unusable
-
-
-def read_accounted(
-    table: Table,
-    column: str,
-    parse: Parse,
-    *,
-    properties: Sequence[str] | None = None,
-    time: str = "",
-    values_differ: bool = True,
-    censored: bool = False,
-) -> tuple[dict[str, Any], list[UnusableRow], dict[str, Any]]:
-    """As `read_materials`, and an account of the file as attributes of a data set.
-
-    The account: `rows_read`, `rows_used`, `unused_columns` (JSON: column, reason, example, whether
-    it is lost, that is, seems to hold numbers) and `reading_notes` (JSON: how cells were read).
-
-    Raises:
-        UserError: as `read_materials`.
     """
     columns = columns_of(table, column, properties, time)
     asked = [q.column != time and censored for q in columns.quantities]

@@ -14,7 +14,7 @@ from data.cif.files import read_cifs, structure_variables
 from data.cif.folders import PROPERTIES, Contents, read_folder
 from data.cif.structures import Cif
 from data.cif.text import decode
-from data.table import Table, has_column, read_accounted, read_table, refuse_left_out
+from data.table import Table, has_column, read_materials, read_table, refuse_left_out
 from framework.base.errors import UserError
 from framework.contracts.dataset import UnusableRow, data_set
 
@@ -63,7 +63,7 @@ def cif_folder(
             raise ValueError(cif)
         return cif.formula, cif.element_set, name
 
-    fields, unusable, account = read_accounted(
+    fields, unusable, account = read_materials(
         table, column, parse, properties=properties, time=time, values_differ=False
     )
     at = table.header.index(column)

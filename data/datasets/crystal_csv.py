@@ -12,7 +12,7 @@ import xarray as xr
 
 from data.cif.files import read_cifs, structure_variables
 from data.cif.structures import Cif
-from data.table import Table, has_column, read_accounted, read_table, refuse_left_out
+from data.table import Table, has_column, read_materials, read_table, refuse_left_out
 from framework.contracts.dataset import data_set
 
 _LONGEST_CELL = 50_000_000
@@ -59,7 +59,7 @@ def crystal_csv(
             raise ValueError(cif)
         return cif.formula, cif.element_set, text
 
-    contents, unusable, account = read_accounted(
+    contents, unusable, account = read_materials(
         table, column, parse, properties=properties, time=time
     )
     unusable = [replace(row, text=_shortened(row.text)) for row in unusable]

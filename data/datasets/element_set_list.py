@@ -12,8 +12,8 @@ from data.element_sets import parse_element_set
 from data.table import (
     Table,
     has_column,
-    read_accounted,
     read_lines,
+    read_materials,
     read_table,
     refuse_left_out,
 )
@@ -36,7 +36,7 @@ def element_set_list(
     number, or the set appeared before.
 
     Beside the contract: the variable `id` where a column names the sets, the attribute `lines`
-    (JSON), the line of each material in the file, and those of `data.table.read_accounted`.
+    (JSON), the line of each material in the file, and those of `data.table.read_materials`.
 
     Args:
         path: the file.
@@ -47,7 +47,7 @@ def element_set_list(
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     table = _read(Path(path))
-    contents, unusable, account = read_accounted(
+    contents, unusable, account = read_materials(
         table, has_column(table, *COLUMNS), _parse, properties=properties, values_differ=False
     )
     if strict:

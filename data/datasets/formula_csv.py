@@ -10,7 +10,7 @@ import xarray as xr
 from data.capitals import doubtful
 from data.columns import cells_of, require_formula_column
 from data.element_sets import parse_formula
-from data.table import read_accounted, read_table, refuse_left_out
+from data.table import read_materials, read_table, refuse_left_out
 from framework.contracts.dataset import data_set
 
 
@@ -30,7 +30,7 @@ def formula_csv(
     between thousands are read where they are certain; a column that is not used is named.
 
     Beside the contract: the variable `id` where a column names the materials, and the attributes
-    of `data.table.read_accounted`.
+    of `data.table.read_materials`.
 
     Args:
         path: the file.
@@ -53,7 +53,7 @@ def formula_csv(
             raise ValueError(doubts[text])
         return _parse(text)
 
-    contents, unusable, account = read_accounted(
+    contents, unusable, account = read_materials(
         table, column, parse, properties=properties, time=time, censored=censored
     )
     if strict:

@@ -132,7 +132,7 @@ def _read(path: str | Path, column: str, composition: str, maximise: bool) -> _M
     """
     table = read_table(path, f"a CSV file with the columns '{composition}' and '{column}'")
     has_column(table, column)
-    contents, unusable = read_materials(
+    contents, unusable, _ = read_materials(
         table, has_column(table, composition), _parse, properties=[column]
     )
     formulas = contents["variables"]["formula"][1]
