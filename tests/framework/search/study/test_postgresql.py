@@ -206,7 +206,7 @@ def test_one_of_four_workers_is_killed_and_the_others_go_on(server: Server, tmp_
     workers = Counter(trial.user_attrs["owner"]["pid"] for _, trial in ended(study))
     assert len(lost) == 1
     assert lost[0] not in workers
-    assert len(workers) == 3
+    assert 3 <= len(workers) <= 4, "three are left, and one may have come for the one that is lost"
 
 
 def test_a_server_that_stops_is_one_message_and_the_command_goes_on(
