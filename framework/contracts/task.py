@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from framework.base.errors import UserError
 from framework.contracts.dataset import UnusableRow
 from framework.contracts.split import Split
 from framework.metrics.evaluation import Evaluation
@@ -29,6 +30,7 @@ class Fit:
     """A run after fitting: what scoring and evaluation need.
 
     Attributes:
+        learned: the element sets that the encoder learned from (m,), one for each sample.
         seconds: that the representation and the fit took.
     """
 
@@ -38,6 +40,7 @@ class Fit:
     representation: Representation
     samples: Samples
     encoder: Encoder
+    learned: np.ndarray
     seconds: float
 
 
@@ -51,8 +54,6 @@ class Judged:
         validation: the same metrics on the validation part, NaN where there is none.
         seconds: that the scores took, without their evaluation.
         variables: further variables of the run's results, as `xarray.Dataset` takes them.
-        kept: names of those variables that are the same in all runs of a benchmark (the true
-            values), which its cube keeps too, once.
         kept: names of those variables that are the same in all runs of a benchmark (the true
             values), which its cube keeps too, once.
     """
@@ -127,6 +128,18 @@ class Task(ABC):
             samples: all items, in order.
         """
         return None
+
+    def smaller_sets(self, dataset: xr.Dataset, items: xr.Dataset, split: Split) -> xr.Dataset:
+        """Reported sets with fewer elements than the items that they are part of, as materials:
+        what is learned from under a split that asks for them (`Split.smaller`).
+
+        Raises:
+            UserError: the task has none.
+        """
+        raise UserError(
+            f"split '{split.label}' learns from reported sets with fewer elements than what is "
+            f"ranked, which task '{self.name}' does not have; take another split"
+        )
 
     @abstractmethod
     def judge(self, done: Fit, resamples: int) -> Judged:

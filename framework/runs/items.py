@@ -35,8 +35,15 @@ def divided(settings: dict[str, Any]) -> tuple[xr.Dataset, Split]:
         label="/".join(filter(None, (name, fold))),
         validation_fraction=settings["validation_fraction"],
         seed=seed,
+        withheld=tuple(settings["split"].get("withhold", ())),
+        smaller=learns_from_smaller_sets(name),
     )
     return items, split
+
+
+def learns_from_smaller_sets(split: str) -> bool:
+    """Whether a registered split learns from no item (`from_smaller_sets`)."""
+    return bool(getattr(SPLITS.load(split), "from_smaller_sets", False))
 
 
 def items_of(settings: dict[str, Any]) -> xr.Dataset:

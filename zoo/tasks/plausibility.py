@@ -11,7 +11,7 @@ import xarray as xr
 
 from framework.base.errors import UserError
 from framework.config.schema import component_from
-from framework.contracts.context import Context, context_of
+from framework.contracts.context import Context, allowed_sets, context_of, smaller_sets
 from framework.contracts.dataset import UnusableRow, content_digest
 from framework.contracts.representation import Samples
 from framework.contracts.split import Split
@@ -118,9 +118,19 @@ class Plausibility(Task):
     def context(
         self, dataset: xr.Dataset, items: xr.Dataset, split: Split, samples: Samples
     ) -> Context:
-        sets = dataset["element_set"].values.astype(str)
-        names = np.unique(sets)
-        return context_of(items, split, samples, names, _first_entry(dataset, sets, names))
+        return context_of(items, split, samples, *_reported(dataset))
+
+    def smaller_sets(self, dataset: xr.Dataset, items: xr.Dataset, split: Split) -> xr.Dataset:
+        """Reported sets that are part of a field of the space."""
+        names, order = _reported(dataset)
+        smaller = smaller_sets(items, names[allowed_sets(items, split, names, order)])
+        if len(smaller) < 2:
+            raise UserError(
+                f"split '{split.label}': {len(smaller)} reported sets of two or more elements are "
+                f"part of a field {self.space.pattern}, and at least 2 are needed to learn from; "
+                "bring data with smaller sets, or take another split"
+            )
+        return xr.Dataset({"element_set": ("material", smaller)})
 
     def judge(self, done: Fit, resamples: int) -> Judged:
         started = time.perf_counter()
@@ -172,6 +182,13 @@ class Plausibility(Task):
         if not n_validation:
             return dict.fromkeys(self.metrics, float("nan"))
         return ranking_metrics(scores, relevance, prior=self.prior, metrics=self._measured)
+
+
+def _reported(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """All reported element sets (n,), each once, and the order of their entry (n,)."""
+    sets = dataset["element_set"].values.astype(str)
+    names = np.unique(sets)
+    return names, _first_entry(dataset, sets, names)
 
 
 def _first_entry(dataset: xr.Dataset, sets: np.ndarray, names: np.ndarray) -> np.ndarray:
