@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import xarray as xr
 
+from data.element_sets import padded_numbers
 from framework.base.errors import UserError
 from framework.config.schema import component_from
 from framework.contracts.context import Context, allowed_sets, context_of, smaller_sets
@@ -16,7 +17,9 @@ from framework.contracts.dataset import UnusableRow, content_digest
 from framework.contracts.representation import Samples
 from framework.contracts.split import Split
 from framework.contracts.task import Fit, Judged, Task
-from framework.metrics.evaluation import Evaluation
+from framework.metrics.calibration import Calibration, hits_among_first
+from framework.metrics.evaluation import Evaluation, together
+from framework.metrics.items import ItemMetric, RankedItems, evaluate_items, item_metrics
 from framework.metrics.ranking import RANKING, evaluate, ranking_metrics
 from framework.metrics.ranks import RankingMetric
 from framework.registry.metrics import metrics_of
@@ -56,7 +59,11 @@ class Plausibility(Task):
         extra_metrics: tuple[str, ...] = (),
     ) -> None:
         self.candidates, self.prior, self.extra_metrics = candidates, prior, extra_metrics
-        self._measured = (*RANKING.values(), *metrics_of(RankingMetric, extra_metrics))
+        self._of_order = (
+            *RANKING.values(),
+            *metrics_of(RankingMetric, extra_metrics, (ItemMetric,)),
+        )
+        self._of_items = metrics_of(ItemMetric, extra_metrics, (RankingMetric,))
         where = "task.candidates"
         source = component_from(candidates, where)
         item = CANDIDATES.load(source.name, where)
@@ -67,7 +74,7 @@ class Plausibility(Task):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return tuple(metric.name for metric in self._measured)
+        return tuple(metric.name for metric in (*self._of_order, *self._of_items))
 
     def items(self, dataset: xr.Dataset) -> xr.Dataset:
         """All element sets of the space: reported ones, then unexplored ones, each sorted.
@@ -136,12 +143,26 @@ class Plausibility(Task):
         started = time.perf_counter()
         scores = done.encoder.score_samples(done.samples)
         seconds = time.perf_counter() - started
-        watched = np.concatenate([done.split.validation, done.split.unexplored])
+        split, popularity = done.split, _popularity(done)
+        ranked = np.concatenate([split.holdout, split.unexplored])
+        watched = np.concatenate([split.validation, split.unexplored])
+        hits = np.arange(len(ranked)) < len(split.holdout)
+        known = {"popularity": popularity[ranked]}
+        variables: dict[str, Any] = {}
+        if len(split.validation):
+            calibration = Calibration.fit(
+                scores[split.validation], scores[split.unexplored], prior=float(hits.mean())
+            )
+            known["probability"] = calibration.probability(scores[ranked])
+            variables = calibration.variables() | hits_among_first(
+                scores[ranked], hits, known["probability"]
+            )
         return Judged(
             scores,
-            self.evaluate(scores, done.split, resamples),
-            self._validation(scores[watched], len(done.split.validation)),
+            self.evaluate(RankedItems(scores[ranked], hits, known), resamples),
+            self._validation(scores[watched], popularity[watched], len(split.validation)),
             seconds,
+            variables,
         )
 
     def validate(self, done: Fit, most: int) -> dict[str, float]:
@@ -149,7 +170,7 @@ class Plausibility(Task):
         drawn = np.random.default_rng(0).permutation(len(unexplored))[:most]
         index = np.concatenate([done.split.validation, unexplored[drawn]])
         scores = done.encoder.score_samples(done.samples.take(index))
-        return self._validation(scores, len(done.split.validation))
+        return self._validation(scores, _popularity(done)[index], len(done.split.validation))
 
     def figures(self, cell: xr.Dataset) -> dict[str, Figure]:
         from framework.figures.ranking import ranking_curve, score_distribution
@@ -164,24 +185,40 @@ class Plausibility(Task):
 
         return {"recall_curves": recall_curves(cube, table)}
 
-    def evaluate(self, scores: np.ndarray, split: Split, resamples: int) -> Evaluation:
+    def evaluate(self, ranked: RankedItems, resamples: int) -> Evaluation:
         """The metrics of one run: hold-out against unexplored; nothing else is looked at."""
-        index = np.concatenate([split.holdout, split.unexplored])
-        relevance = np.arange(len(index)) < len(split.holdout)
-        return evaluate(
-            scores[index],
-            relevance,
+        of_order = evaluate(
+            ranked.scores,
+            ranked.relevance,
             prior=self.prior,
             n_resamples=resamples,
-            metrics=self._measured,
+            metrics=self._of_order,
         )
+        of_items = evaluate_items(ranked, resamples, metrics=self._of_items)
+        return together([of_order, of_items])
 
-    def _validation(self, scores: np.ndarray, n_validation: int) -> dict[str, float]:
-        """Of the scores of validation fields, then of unexplored ones (n,)."""
+    def _validation(
+        self, scores: np.ndarray, popularity: np.ndarray, n_validation: int
+    ) -> dict[str, float]:
+        """Of validation fields, then unexplored ones (n,)."""
         relevance = np.arange(len(scores)) < n_validation
         if not n_validation:
             return dict.fromkeys(self.metrics, float("nan"))
-        return ranking_metrics(scores, relevance, prior=self.prior, metrics=self._measured)
+        ranked = RankedItems(scores, relevance, {"popularity": popularity})
+        return {
+            **ranking_metrics(scores, relevance, prior=self.prior, metrics=self._of_order),
+            **item_metrics(ranked, self._of_items),
+        }
+
+
+def _popularity(done: Fit) -> np.ndarray:
+    """How frequent the elements of each item (n,) are in what was learned from: the sum of
+    log(1 + count)."""
+    counts = np.bincount(padded_numbers(done.learned).ravel(), minlength=119)
+    logs = np.log1p(counts)
+    logs[0] = 0  # stands where a set has fewer elements than others
+    popularity: np.ndarray = logs[padded_numbers(done.items["element_set"].values)].sum(axis=1)
+    return popularity
 
 
 def _reported(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
