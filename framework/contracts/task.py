@@ -56,6 +56,8 @@ class Judged:
         variables: further variables of the run's results, as `xarray.Dataset` takes them.
         kept: names of those variables that are the same in all runs of a benchmark (the true
             values), which its cube keeps too, once.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
     """
 
     scores: np.ndarray

@@ -18,6 +18,7 @@ from framework.base.errors import UserError
 from framework.contracts.encoder import Encoder
 from framework.registry.parameters import Float, Int
 from zoo.reported_sets import FloatArray, IntArray, describe
+from zoo.smaller_sets import OneSizeDown
 
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 """All that a saved forest holds beside what skops trusts by itself."""
@@ -32,6 +33,9 @@ class ReportedNeighbourhood(Encoder):
     unexplored one can have: training fields are described by the reported sets without their own
     fold, and so are the sampled fields. And a field that was sampled as unexplored is scored too
     low: fields fall into two halves, and each is scored by trees that have sampled the other.
+
+    Where sets of fewer elements are learned from (split ``lower_arity``), there are no training
+    fields: how much counts tell is then learned one size down (`zoo.smaller_sets`).
 
     Args:
         sampled: unexplored fields that each half samples.
@@ -68,6 +72,11 @@ class ReportedNeighbourhood(Encoder):
                 f"{type(self).__name__} tells reported fields from unexplored ones, and there are "
                 "none here; run it with task 'plausibility'"
             )
+        for name in self._learned():
+            delattr(self, name)
+        if not samples.elements.all():  # a set of fewer elements than the fields
+            self._fit_smaller(samples)
+            return self
         generator = np.random.default_rng(self.seed)
         self.signs_ = generator.integers(2**62, size=119)
         self.table_ = samples.table.numpy()
@@ -90,9 +99,14 @@ class ReportedNeighbourhood(Encoder):
     def transform(self, samples: PhaseFieldSamples) -> np.ndarray:
         """What the trees read (n, d): counts, resemblances, descriptors of the elements."""
         self.require_fitted()
+        if (smaller := self._smaller()) is not None:
+            return smaller.describe(samples.elements.numpy())
         return describe(samples.elements.numpy(), self.reported_, self.table_)
 
     def score_samples(self, samples: PhaseFieldSamples) -> np.ndarray:
+        self.require_fitted()
+        if (smaller := self._smaller()) is not None:
+            return smaller.score(samples.elements.numpy())
         features, half = self.transform(samples), self._half(samples.elements.numpy())
         scores = np.empty(len(features))
         for number in range(HALVES):
@@ -101,6 +115,20 @@ class ReportedNeighbourhood(Encoder):
                 trees = _unpacked(getattr(self, f"trees_of_half_{number}_"))
                 scores[asked] = trees.decision_function(features[asked])
         return scores
+
+    def _fit_smaller(self, samples: PhaseFieldSamples) -> None:
+        assert self.context is not None
+        candidates: Any = self.context.unlabelled
+        known, unexplored = samples.elements.numpy(), candidates.elements.numpy()
+        smaller = OneSizeDown.fit(known, unexplored, self.sampled, self.folds, self.seed)
+        for name, value in smaller.learned().items():
+            setattr(self, name, value)
+
+    def _smaller(self) -> OneSizeDown | None:
+        """What was learned of smaller sets; None where fields themselves were learned from."""
+        if not hasattr(self, "weights_"):
+            return None
+        return OneSizeDown(self.reported_, self.reference_, self.weights_)
 
     def _left_out(
         self, fields: IntArray, fold: IntArray, known: IntArray, of_known: IntArray
