@@ -65,9 +65,7 @@ def audit(
         others = _some(rng, split.unexplored, OTHERS)
         names = items["element_set"].values.astype(str)
         scores = encoder.score_samples(samples.take(others))
-        values, evidence = of_scores(
-            samples.take(others), names[others], names[known], scores
-        )
+        values, evidence = of_scores(samples.take(others), names[others], names[known], scores)
         additive = Additive.fit(names[others], scores)
         shuffled = [
             text

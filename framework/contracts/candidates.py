@@ -30,6 +30,11 @@ class CandidateSource(ABC):
         neither learned from nor held out.
         """
 
+    def held_out(self, members: Sequence[str]) -> list[str]:
+        """Those of its reported members that a split may hold out: here all. The others are
+        learned from, whatever the split."""
+        return list(members)
+
     @abstractmethod
     def unexplored(self, reported: Sequence[str]) -> list[str]:
         """The element sets that are ranked against what is held out: none of the reported ones,

@@ -100,7 +100,8 @@ class Task(ABC):
         """What is split, ranked and scored, along `material`.
 
         Variables: ``element_set``, ``reported`` (bool; the others are never learned from),
-        ``order`` (of entry, NaN where unknown). Attributes: ``digest``, ``summary``, ``noun``
+        ``order`` (of entry, NaN where unknown), and, where not every reported item may be held out,
+        ``always_learned`` (bool). Attributes: ``digest``, ``summary``, ``noun``
         (what tables call several items), ``named_by`` (the variable that names each).
 
         Raises:

@@ -7,7 +7,7 @@ the validation part, which the model has not seen either. Source: Elkan & Noto, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,10 +27,12 @@ _KNOTS = 200
 class Calibration:
     """A rising curve from scores to log odds, at a stated prior.
 
-    Each unexplored item has a rank among all of them; the ranks q of hits, which would be even
-    under random order, follow a beta density that never falls, b(q) = Beta(q; a >= 1, b <= 1), and
-    the odds of a hit are prior / (1 - prior) b(q). Two numbers are learned, so a hundred
-    validation items are enough. Source of the form: Kull, Silva Filho & Flach, AISTATS 2017.
+    The rank of each score among the unexplored items is taken as a quantile z of the standard
+    normal, so that unexplored items are spread as N(0, 1); hits then follow N(mean, sd), the
+    binormal model of ROC curves (Dorfman & Alf, J. Math. Psychol. 6, 487, 1969), and the odds of a
+    hit are prior / (1 - prior) times the ratio of the two densities. Where that ratio falls, beyond
+    its turning point, it is held level. Two numbers are learned, so a hundred validation items are
+    enough, and the curve does not depend on the scale of the scores.
 
     Attributes:
         scores: ascending (k,).
@@ -55,16 +57,14 @@ class Calibration:
             raise ValueError("a calibration needs scores of validation and of unexplored items")
         _require_prior(prior)
         others = np.sort(others)
-        a, b = _beta_of(_rank(hits, others))
         # evenly, and then ever closer to either end
         ends = np.geomspace(1 / len(others), 0.5, _KNOTS)
         levels = np.concatenate([np.linspace(0, 1, _KNOTS), ends, 1 - ends])
         knots = np.unique(np.quantile(others, levels))
-        q = _rank(knots, others)
-        from scipy.special import betaln, logit
-
-        density = (a - 1) * np.log(q) + (b - 1) * np.log1p(-q) - betaln(a, b)
-        return cls(knots, density + logit(prior), prior)
+        rising = _rising_ratio(_normal(hits, others))
+        ratio = rising(_normal(knots, others))
+        mean = np.exp(rising(_normal(others, others))).mean()  # 1, but for what is held level
+        return cls(knots, ratio - np.log(mean) + np.log(prior / (1 - prior)), prior)
 
     def probability(self, scores: ArrayLike, prior: float | None = None) -> FloatArray:
         """Of being a hit (n,), never falling as scores rise.
@@ -135,24 +135,27 @@ def counted_by_chance(expected: Numbers) -> FloatArray:
     return np.asarray(2 * np.exp((k + 1) * np.log(mean) - mean - gammaln(k + 1)))
 
 
-def _rank(scores: FloatArray, ordered: FloatArray) -> FloatArray:
-    """Share of ordered scores (n,) that lie below each score, a tie counting half; never 0 or 1."""
+def _normal(scores: FloatArray, ordered: FloatArray) -> FloatArray:
+    """Quantile of the standard normal for the share of ordered scores (n,) that lie below each
+    score, a tie counting half."""
+    from scipy.special import ndtri
+
     below, through = (ordered.searchsorted(scores, side) for side in ("left", "right"))
-    return np.asarray(((below + through) / 2 + 0.5) / (len(ordered) + 1))
+    return np.asarray(ndtri(((below + through) / 2 + 0.5) / (len(ordered) + 1)))
 
 
-def _beta_of(q: FloatArray) -> tuple[float, float]:
-    """The most likely rising beta density of ranks (m,); unique, as its family is exponential."""
-    from scipy.optimize import minimize
-    from scipy.special import betaln
+def _rising_ratio(z: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Logarithm of the density of hits, of which some lie at z (m,), over the standard normal."""
+    mean, sd = max(0.0, float(z.mean())), float(z.std()) if len(z) > 1 else 1.0
+    sd = max(sd, 0.05)  # of hits that are nearly alike
 
-    mean_low, mean_high = np.log(q).mean(), np.log1p(-q).mean()
+    def log_ratio(at: FloatArray) -> FloatArray:
+        if sd != 1:  # a parabola: held level on the falling side of its turning point
+            turn = mean / (1 - sd**2)
+            at = np.minimum(at, turn) if sd < 1 else np.maximum(at, turn)
+        return np.asarray(at**2 / 2 - ((at - mean) / sd) ** 2 / 2 - np.log(sd))
 
-    def unlikely(ab: FloatArray) -> float:
-        return float(betaln(*ab) - (ab[0] - 1) * mean_low - (ab[1] - 1) * mean_high)
-
-    best = minimize(unlikely, (2.0, 0.5), method="L-BFGS-B", bounds=((1, 1e4), (1e-3, 1)))
-    return float(best.x[0]), float(best.x[1])
+    return log_ratio
 
 
 def _require_prior(prior: float) -> None:

@@ -98,10 +98,16 @@ def folds_of(dataset: str, task: str, split: str, seed: int) -> dict[str, np.nda
 def _kept_folds(dataset: str, task: str, split: str, seed: int, _: Stamps) -> dict[str, np.ndarray]:
     items = prepared_items(dataset, task)
     reported = np.flatnonzero(items["reported"].values)
-    fields, member = fields_of(items, reported)
+    always = items.get("always_learned", xr.zeros_like(items["reported"])).values
+    offered = ~always[reported]
+    fields, member = fields_of(items, reported[offered])
     wanted = json.loads(split)
     folds = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
-    return {fold: held_out[member] for fold, held_out in folds.items()}
+    masks = {}
+    for fold, held_out in folds.items():
+        masks[fold] = np.zeros(len(reported), dtype=bool)
+        masks[fold][offered] = held_out[member]
+    return masks
 
 
 def fields_of(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:

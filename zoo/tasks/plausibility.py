@@ -103,6 +103,17 @@ class Plausibility(Task):
                 "order": ("material", _first_entry(dataset, sets, names)),
             }
         )
+        ranked = self.space.held_out(reported)
+        if len(ranked) < len(reported):
+            if not ranked:
+                raise UserError(
+                    f"{dataset.attrs['title']}: none of {len(reported)} reported fields is of the "
+                    "candidates' kind, so that there is nothing to hold out; widen the lists"
+                )
+            items["always_learned"] = (
+                "material",
+                items["reported"].values & ~np.isin(names, ranked),
+            )
         items.attrs |= {"noun": "fields", "named_by": "element_set"}
         items.attrs["digest"] = content_digest(items)
         items.attrs["summary"] = (
@@ -173,12 +184,15 @@ class Plausibility(Task):
         return self._validation(scores, _popularity(done)[index], len(done.split.validation))
 
     def figures(self, cell: xr.Dataset) -> dict[str, Figure]:
+        from framework.figures.calibration import reliability
         from framework.figures.ranking import ranking_curve, score_distribution
 
-        return {
+        drawn = {
             "ranking_curve": ranking_curve(cell),
             "score_distribution": score_distribution(cell),
+            "reliability": reliability(cell),
         }
+        return {name: figure for name, figure in drawn.items() if figure is not None}
 
     def comparison_figures(self, cube: xr.Dataset, table: pd.DataFrame) -> dict[str, Figure]:
         from framework.figures.ranking import recall_curves
