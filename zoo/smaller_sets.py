@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -95,29 +95,24 @@ class OneSizeDown:
         score: FloatArray = self.describe(fields) @ self.weights[:-1] + self.weights[-1]
         return score
 
-    def learned(self) -> dict[str, Any]:
-        """As fitted attributes of an encoder."""
-        return {f"{name}_": value for name, value in asdict(self).items()}
-
 
 N_COUNTS = 7
 
 
 def _counts(fields: IntArray, reported: IntArray) -> FloatArray:
-    """Share of the parts of one element fewer that are reported; log counts of pairs, the least,
-    the mean and the greatest, of all pairs and of those of a cation and an anion: (n, 7)."""
+    """Share of the parts of one element fewer, with cation and anion, that are reported; log counts
+    of pairs, the least, the mean and the greatest, of all pairs and of those of a cation and an
+    anion: (n, 7)."""
     fields = _ascending(fields)
     keys = _key(reported)
     parts = list(_parts(fields))
     known = np.array([np.isin(_key(part), keys) for part in parts])
-    both = np.array([_mixed(part) for part in parts])
-    both |= ~both.any(axis=0)
+    both = _or_all(np.array([_mixed(part) for part in parts]))
     logs = np.log1p(SetCounts.of(reported).pairs)
     pairs = list(itertools.combinations(fields.T, 2))
     of_pairs = np.array([logs[one, other] for one, other in pairs])
-    mixed = np.array([IS_ANION[one] != IS_ANION[other] for one, other in pairs])
-    mixed |= ~mixed.any(axis=0)  # of a set without such a pair all pairs count
-    columns = [known.mean(axis=0, where=both)]
+    mixed = _or_all(np.array([IS_ANION[one] != IS_ANION[other] for one, other in pairs]))
+    columns = [known.mean(axis=0, where=both)]  # cations alone, an alloy, tell of no salt
     for values, where in ((of_pairs, np.ones_like(mixed)), (of_pairs, mixed)):
         columns += [
             values.min(axis=0, where=where, initial=np.inf),
@@ -138,7 +133,7 @@ def _ranks(counts: FloatArray, ordered: FloatArray) -> FloatArray:
     return logs
 
 
-def _weights(ranks: FloatArray, labels: np.ndarray) -> FloatArray:
+def _weights(ranks: np.ndarray, labels: np.ndarray) -> FloatArray:
     """Of a logistic regression, for ranks as they are; the intercept last."""
     from sklearn.linear_model import LogisticRegression
 
@@ -149,11 +144,15 @@ def _weights(ranks: FloatArray, labels: np.ndarray) -> FloatArray:
     return np.append(weights, model.intercept_[0] - mean @ weights)
 
 
+def _or_all(chosen: np.ndarray) -> np.ndarray:
+    """Which parts or pairs of sets count (m, n): all of a set of which none is chosen."""
+    return np.asarray(chosen | ~chosen.any(axis=0))
+
+
 def _mixed(sets: IntArray) -> np.ndarray:
     """Whether sets (n, k) have both, cations and anions (n,)."""
-    anions: np.ndarray = IS_ANION[sets]
-    mixed: np.ndarray = anions.any(axis=1) & ~anions.all(axis=1)
-    return mixed
+    anions = IS_ANION[sets]
+    return np.asarray(anions.any(axis=1) & ~anions.all(axis=1))
 
 
 def _ascending(sets: IntArray) -> IntArray:

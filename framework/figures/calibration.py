@@ -33,7 +33,7 @@ def reliability(cell: xr.Dataset) -> Figure | None:
 def _shares(axes: Axes, probability: FloatArray, hits: np.ndarray) -> None:
     """By bin of equally many expected hits, the share of hits with its interval."""
     bins = bins_of(probability)
-    ends = []
+    ends: list[float] = []
     for number in range(BINS):
         if not (inside := bins == number).any():
             continue

@@ -121,8 +121,8 @@ class ReportedNeighbourhood(Encoder):
         candidates: Any = self.context.unlabelled
         known, unexplored = samples.elements.numpy(), candidates.elements.numpy()
         smaller = OneSizeDown.fit(known, unexplored, self.sampled, self.folds, self.seed)
-        for name, value in smaller.learned().items():
-            setattr(self, name, value)
+        self.reported_, self.reference_ = smaller.reported, smaller.reference
+        self.weights_ = smaller.weights
 
     def _smaller(self) -> OneSizeDown | None:
         """What was learned of smaller sets; None where fields themselves were learned from."""

@@ -17,18 +17,23 @@ def _misplaced(ranked: RankedItems) -> OfResamples:
 
     def error(times: IntArray) -> FloatArray:
         counted: FloatArray = times @ places
-        return np.abs(counted - expected).sum(axis=1) / times.sum(axis=1)
+        share: FloatArray = np.abs(counted - expected).sum(axis=1) / times.sum(axis=1)
+        return share
 
     return error
 
 
 def _by_counting(ranked: RankedItems) -> float:
-    expected = _expected(ranked, bins_of(ranked.known["probability"]))
-    return float(counted_by_chance(expected).sum() / ranked.relevance.sum())
+    probability = ranked.known["probability"]
+    bins = bins_of(probability)
+    expected = _expected(ranked, bins)
+    # of probabilities that are not small, counts vary less than Poisson's
+    less = np.bincount(bins, probability * (1 - probability), BINS) / np.maximum(expected, 1e-300)
+    return float((counted_by_chance(expected) * less**0.5).sum() / ranked.relevance.sum())
 
 
 def _expected(ranked: RankedItems, bins: IntArray) -> FloatArray:
-    return np.bincount(bins, ranked.known["probability"], BINS)
+    return np.bincount(bins, ranked.known["probability"], BINS).astype(np.float64)
 
 
 calibration_error_of_hits = ItemMetric(
