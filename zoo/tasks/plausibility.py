@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -155,22 +156,21 @@ class Plausibility(Task):
         scores = done.encoder.score_samples(done.samples)
         seconds = time.perf_counter() - started
         split, popularity = done.split, _popularity(done)
-        ranked = np.concatenate([split.holdout, split.unexplored])
-        watched = np.concatenate([split.validation, split.unexplored])
-        hits = np.arange(len(ranked)) < len(split.holdout)
-        known = {"popularity": popularity[ranked]}
+        known = {"popularity": popularity}
         variables: dict[str, Any] = {}
         if len(split.validation):
+            n_hits, n_others = len(split.holdout), len(split.unexplored)
             calibration = Calibration.fit(
-                scores[split.validation], scores[split.unexplored], prior=float(hits.mean())
+                scores[split.validation], scores[split.unexplored], n_hits / (n_hits + n_others)
             )
-            known["probability"] = calibration.probability(scores[ranked])
-            variables = calibration.variables() | hits_among_first(
-                scores[ranked], hits, known["probability"]
-            )
+            known["probability"] = probability = calibration.probability(scores)
+            ranked, relevance = _ranked(split)
+            among_first = hits_among_first(scores[ranked], relevance, probability[ranked])
+            variables = calibration.variables() | among_first
+        watched = np.concatenate([split.validation, split.unexplored])
         return Judged(
             scores,
-            self.evaluate(RankedItems(scores[ranked], hits, known), resamples),
+            self.evaluate(scores, split, resamples, known),
             self._validation(scores[watched], popularity[watched], len(split.validation)),
             seconds,
             variables,
@@ -199,17 +199,30 @@ class Plausibility(Task):
 
         return {"recall_curves": recall_curves(cube, table)}
 
-    def evaluate(self, ranked: RankedItems, resamples: int) -> Evaluation:
-        """The metrics of one run: hold-out against unexplored; nothing else is looked at."""
+    def evaluate(
+        self,
+        scores: np.ndarray,
+        split: Split,
+        resamples: int,
+        known: Mapping[str, np.ndarray] | None = None,
+    ) -> Evaluation:
+        """The metrics of one run: hold-out against unexplored; nothing else is looked at.
+
+        Args:
+            scores: of all items (n,).
+            known: of all items, for metrics that know more than the order (`RankedItems`).
+        """
+        ranked, relevance = _ranked(split)
         of_order = evaluate(
-            ranked.scores,
-            ranked.relevance,
+            scores[ranked],
+            relevance,
             prior=self.prior,
             n_resamples=resamples,
             metrics=self._of_order,
         )
-        of_items = evaluate_items(ranked, resamples, metrics=self._of_items)
-        return together([of_order, of_items])
+        beside = {name: values[ranked] for name, values in (known or {}).items()}
+        items = RankedItems(scores[ranked], relevance, beside)
+        return together([of_order, evaluate_items(items, resamples, metrics=self._of_items)])
 
     def _validation(
         self, scores: np.ndarray, popularity: np.ndarray, n_validation: int
@@ -223,6 +236,12 @@ class Plausibility(Task):
             **ranking_metrics(scores, relevance, prior=self.prior, metrics=self._of_order),
             **item_metrics(ranked, self._of_items),
         }
+
+
+def _ranked(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """The items that are ranked, hold-out first, and which of them are hits (m,)."""
+    ranked = np.concatenate([split.holdout, split.unexplored])
+    return ranked, np.arange(len(ranked)) < len(split.holdout)
 
 
 def _popularity(done: Fit) -> np.ndarray:

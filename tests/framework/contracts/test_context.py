@@ -16,7 +16,7 @@ from framework.base.errors import UserError
 from framework.checks import encoders as checks
 from framework.contracts.context import require_no_leak, smaller_sets
 from framework.contracts.dataset import data_set
-from framework.contracts.split import RELATIVES, Split, divide
+from framework.contracts.split import PARTS, RELATIVES, Split, divide
 from framework.contracts.task import Task
 from framework.registry.conformity import require_conforming
 from framework.registry.registry import ENCODERS, SPLITS, load_file
@@ -390,3 +390,21 @@ def test_a_task_may_have_none_to_give_and_must_write_the_rest_of_its_contract():
         require_conforming("task", type("Half", (Task,), {"name": "half"}), "half.py")
     with pytest.raises(UserError, match=r"make it a subclass of framework\.contracts\.task\.Task"):
         require_conforming("task", SimpleNamespace, "half.py")
+
+
+def test_a_finished_run_turns_scores_into_probabilities(finished):
+    from framework.runs.cell import calibration_of, read_cell
+
+    for folder in finished.glob("cells/*"):
+        cell = read_cell(folder)
+        calibration = calibration_of(folder)
+        assert calibration is not None
+        part, scores = cell["part"].values, cell["score"].values.astype(float)
+        ranked = part >= PARTS.index("holdout")
+        share = (part == PARTS.index("holdout")).sum() / ranked.sum()
+        assert calibration.prior == pytest.approx(share)
+        probability = calibration.probability(scores)
+        order = np.argsort(scores, kind="stable")
+        assert (np.diff(probability[order]) >= -1e-12).all()
+        assert cell["first"].values[-1] <= ranked.sum()
+        assert (np.diff(cell["expected_hits"].values) >= 0).all()

@@ -5,7 +5,7 @@ import pytest
 
 from framework.figures.calibration import reliability
 from framework.metrics.calibration import BINS, Calibration
-from tests.framework.figures.drawn import CODES, RANKED, RELEVANCE, cell_of, line, scores_of
+from tests.framework.figures.drawn import CODES, RANKED, RELEVANCE, cell_of, scores_of
 
 
 def calibrated(quality: float, prior: float | None = None):
