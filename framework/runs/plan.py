@@ -13,6 +13,7 @@ import xarray as xr
 from framework.base.errors import UserError, placed
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
+from framework.contracts.dataset import refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.runs.components import (
@@ -27,7 +28,7 @@ from framework.runs.components import (
 )
 from framework.runs.files import file_digests
 from framework.runs.finished import RUNS
-from framework.runs.items import divided, folds_of, prepared_items
+from framework.runs.items import divided, folds_of, items_of, prepared_items
 from framework.runs.measured import measuring, require_measured
 from framework.runs.run import Run, code_of
 from framework.runs.saved import begin
@@ -98,6 +99,16 @@ def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run
         for cell, label in _cells(experiment, common, prefix)
         for contestant in contestants
     ]
+
+
+def require_all_used(experiment: Experiment, where: str, runs: Path = RUNS) -> None:
+    """What `--strict` means: no row is left out of any file that an experiment reads.
+
+    Raises:
+        UserError: there are such rows; the first three are shown.
+    """
+    items = items_of(plan(experiment, where, runs)[0].settings)
+    refuse_unusable(unusable_rows(items), f"{where}: its files")
 
 
 def _contestants(
