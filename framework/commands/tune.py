@@ -65,7 +65,7 @@ def tune(
     )
 
 
-def command(
+def command(  # long: one line an option
     path: ExperimentArgument,
     encoder: Annotated[
         str | None, typer.Option(help="Encoder to tune.", show_default="the YAML's, or its first")
@@ -106,8 +106,8 @@ def command(
     from framework.runs.data import with_data
     from framework.runs.plan import require_all_used
 
-    experiment = read_experiment(path)
-    experiment = with_data(experiment, data, **reading_of(formula_column, property_, censored))
+    reading = reading_of(formula_column, property_, censored)
+    experiment = with_data(read_experiment(path), data, **reading)
     if strict:
         require_all_used(experiment, str(path), runs)
     tuned = tune(

@@ -29,7 +29,7 @@ from framework.runs.components import (
 from framework.runs.files import file_digests
 from framework.runs.finished import RUNS
 from framework.runs.items import divided, folds_of, items_of, prepared_items
-from framework.runs.measured import measuring, require_measured
+from framework.runs.measured import asked, measuring, require_measured
 from framework.runs.run import Run, code_of
 from framework.runs.saved import begin
 from framework.runs.settings import same_training
@@ -148,6 +148,7 @@ def _cells(
     """Every split, seed and fold: the settings that all encoders share there, and its label."""
     data, task = json.dumps(common["dataset"]), json.dumps(common["task"])
     judge = task_of(common["task"])
+    metrics = asked(experiment, judge)
     for i, component in enumerate(experiment.splits):
         place = f"{prefix}splits[{i}]"
         split = resolved(SPLITS, component, place, given=("fields", "seed"))
@@ -159,5 +160,5 @@ def _cells(
                 cell = {**common, "split": {**split, "fold": fold, "seed": drawn}, "seed": seed}
                 with placed(place):
                     # refuses a fold that cannot be judged before anything is computed
-                    judge.require(*divided(cell))
+                    judge.require(*divided(cell), metrics)
                 yield cell, f"{component.title}/{fold}" if fold else component.title
