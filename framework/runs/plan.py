@@ -13,6 +13,7 @@ import xarray as xr
 from framework.base.errors import UserError, placed
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
+from framework.contracts.dataset import refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
 from framework.contracts.split import RELATIVES
 from framework.registry.parameters import Choice, checked
@@ -30,8 +31,14 @@ from framework.runs.components import (
 from framework.runs.context import learned_from
 from framework.runs.files import file_digests
 from framework.runs.finished import RUNS
-from framework.runs.items import divided, folds_of, learns_from_smaller_sets, prepared_items
-from framework.runs.measured import measuring, require_measured
+from framework.runs.items import (
+    divided,
+    folds_of,
+    items_of,
+    learns_from_smaller_sets,
+    prepared_items,
+)
+from framework.runs.measured import asked, measuring, require_measured
 from framework.runs.run import Run, code_of
 from framework.runs.saved import begin
 from framework.runs.settings import same_training
@@ -106,6 +113,16 @@ def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run
     ]
 
 
+def require_all_used(experiment: Experiment, where: str, runs: Path = RUNS) -> None:
+    """What `--strict` means: no row is left out of any file that an experiment reads.
+
+    Raises:
+        UserError: there are such rows; the first three are shown.
+    """
+    items = items_of(plan(experiment, where, runs)[0].settings)
+    refuse_unusable(unusable_rows(items), f"{where}: its files")
+
+
 def _contestants(
     experiment: Experiment, items: xr.Dataset, prefix: str, runs: Path
 ) -> list[_Contestant]:
@@ -143,6 +160,7 @@ def _cells(
     """Every split, seed and fold: the settings that all encoders share there, and its label."""
     data, task = json.dumps(common["dataset"]), json.dumps(common["task"])
     judge = task_of(common["task"])
+    metrics = asked(experiment, judge)
     for i, component in enumerate(experiment.splits):
         place = f"{prefix}splits[{i}]"
         split, withhold = _split_of(component, place)
@@ -156,7 +174,7 @@ def _cells(
                 with placed(place):
                     # refuses a fold that cannot be judged before anything is computed
                     items, parts = divided(cell)
-                    judge.require(items, parts)
+                    judge.require(items, parts, metrics)
                     learned_from(cell, items, parts)
                 yield cell, f"{component.title}/{fold}" if fold else component.title
 
