@@ -70,10 +70,10 @@ class _Contestant:
         if earlier := self.encoder["parameters"].get("pretrained"):
             with placed(f"{self.place}.pretrained"):
                 settings["pretrained"] = same_training(earlier, settings, runs)
-        asks = ENCODERS.load(self.encoder["name"]).uses_context
-        if asks or learns_from_smaller_sets(cell["split"]["name"]):
+        smaller = learns_from_smaller_sets(cell["split"]["name"])
+        if smaller or ENCODERS.load(self.encoder["name"]).uses_context:
             settings["context"] = context
-        if not asks:  # then what the context lacks decides nothing
+        else:  # then what the context lacks decides nothing
             settings["split"] = {k: v for k, v in cell["split"].items() if k != "withhold"}
         settings["code"] = code_of(settings)
         split = {key: cell["split"][key] for key in ("name", "parameters")}

@@ -323,6 +323,18 @@ def test_with_and_without_related_sets_stand_in_one_table(asks):
         assert phasezoo("audit", folder.name).code == 0
 
 
+def test_what_is_withheld_decides_what_is_learned_from_smaller_sets(asks):
+    strict = {"name": "lower_arity", "label": "strict", "withhold": ["subsets"]}
+    content = tiny(encoders=["element_frequency"], splits=["lower_arity", strict])
+    said = phasezoo("benchmark", write_yaml(content), "--no-track")
+    assert said.code == 2 and "split 'lower_arity': 0 reported sets" in said.message
+    (asks / "sets.txt").write_text("\n".join([*REPORTED, *OTHERS, "Rb Xe", "Kr Rb Xe"]) + "\n")
+    content = tiny(encoders=["element_frequency"], splits=["lower_arity"])
+    assert phasezoo("benchmark", write_yaml(content), "--no-track").code == 0
+    (run,) = (json.loads(path.read_text()) for path in asks.glob("runs/cells/*/run.json"))
+    assert "context" in run  # the digest of all data: other sets, another run
+
+
 def test_what_cannot_be_withheld_is_refused(asks):
     for withhold, message in (
         (["neighbours"], r"splits\[0\].withhold: 'neighbours' is out of range; .*'supersets'"),
