@@ -39,7 +39,7 @@ def learned_from(
     settings: dict[str, Any], items: xr.Dataset, split: Split
 ) -> tuple[xr.Dataset, np.ndarray]:
     """The materials that a run shows, its items first, and which of them (m,) it learns from: the
-    training part, or the smaller sets that stand behind the items where the split asks for these.
+    training part, or the smaller sets that follow the items, where the split asks for these.
 
     Raises:
         UserError: the task has no such sets, or the data have changed since the run was planned.
@@ -47,6 +47,8 @@ def learned_from(
     if not split.smaller:
         return items, split.train
     smaller = task_of(settings["task"]).smaller_sets(_whole(settings), items, split)
+    leaked = np.isin(smaller["element_set"].values, items["element_set"].values)
+    assert not leaked.any(), f"split {split.label}: an item is learned from as a smaller set"
     n, m = items.sizes["material"], smaller.sizes["material"]
     both = xr.concat([items[["element_set"]], smaller[["element_set"]]], dim="material")
     return both, np.arange(n, n + m)

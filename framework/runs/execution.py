@@ -40,8 +40,9 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path 
     task = task_of(settings["task"])
     started = time.perf_counter()
     materials, learned = learned_from(settings, items, split)
-    representation, shown = represented(settings["representation"], materials, learned)
-    samples = shown if materials is items else shown.take(np.arange(items.sizes["material"]))
+    representation, everything = represented(settings["representation"], materials, learned)
+    of_items = np.arange(items.sizes["material"])
+    samples = everything if materials is items else everything.take(of_items)
     encoder = built(settings["encoder"], samples, run.seed)
     if beginning := settings["encoder"]["parameters"].get("pretrained"):
         begin(encoder, beginning, runs)
@@ -50,7 +51,7 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path 
     begun = Fit(items, split, task, representation, samples, encoder, names, 0.0)
     if watching is not None:
         encoder.progress = watching(begun)
-    encoder.fit(shown.take(learned), samples.take(split.validation))
+    encoder.fit(everything.take(learned), samples.take(split.validation))
     return replace(begun, seconds=time.perf_counter() - started)
 
 

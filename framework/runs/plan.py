@@ -185,8 +185,8 @@ def _split_of(component: Component, place: str) -> tuple[dict[str, Any], dict[st
     settings = dict(component.parameters)
     given = {"withhold": settings.pop("withhold")} if "withhold" in settings else {}
     withhold = checked(_withholding, given, name=component.name, where=place)["withhold"]
-    own = component.model_copy(update={"parameters": settings})
-    split = resolved(SPLITS, own, place, given=("fields", "seed"))
+    bare = component.model_copy(update={"parameters": settings})
+    split = resolved(SPLITS, bare, place, given=("fields", "seed"))
     return split, {"withhold": sorted(set(withhold))} if withhold else {}
 
 

@@ -155,33 +155,29 @@ class Plausibility(Task):
         started = time.perf_counter()
         scores = done.encoder.score_samples(done.samples)
         seconds = time.perf_counter() - started
-        split, popularity = done.split, _popularity(done)
-        known = {"popularity": popularity}
+        split, known = done.split, self._known(done)
+        watched = np.concatenate([split.validation, split.unexplored])
+        validation = self._validation(scores[watched], watched, known, len(split.validation))
         variables: dict[str, Any] = {}
         if len(split.validation):
             n_hits, n_others = len(split.holdout), len(split.unexplored)
             calibration = Calibration.fit(
                 scores[split.validation], scores[split.unexplored], n_hits / (n_hits + n_others)
             )
-            known["probability"] = probability = calibration.probability(scores)
+            probability = calibration.probability(scores)
+            known |= {"probability": probability}
             ranked, relevance = _ranked(split)
             among_first = hits_among_first(scores[ranked], relevance, probability[ranked])
             variables = calibration.variables() | among_first
-        watched = np.concatenate([split.validation, split.unexplored])
-        return Judged(
-            scores,
-            self.evaluate(scores, split, resamples, known),
-            self._validation(scores[watched], popularity[watched], len(split.validation)),
-            seconds,
-            variables,
-        )
+        evaluation = self.evaluate(scores, split, resamples, known)
+        return Judged(scores, evaluation, validation, seconds, variables)
 
     def validate(self, done: Fit, most: int) -> dict[str, float]:
         unexplored = done.split.unexplored
         drawn = np.random.default_rng(0).permutation(len(unexplored))[:most]
         index = np.concatenate([done.split.validation, unexplored[drawn]])
         scores = done.encoder.score_samples(done.samples.take(index))
-        return self._validation(scores, _popularity(done)[index], len(done.split.validation))
+        return self._validation(scores, index, self._known(done), len(done.split.validation))
 
     def figures(self, cell: xr.Dataset) -> dict[str, Figure]:
         from framework.figures.calibration import reliability
@@ -225,17 +221,26 @@ class Plausibility(Task):
         return together([of_order, evaluate_items(items, resamples, metrics=self._of_items)])
 
     def _validation(
-        self, scores: np.ndarray, popularity: np.ndarray, n_validation: int
+        self, scores: np.ndarray, index: np.ndarray, known: Mapping[str, np.ndarray], hits: int
     ) -> dict[str, float]:
-        """Of validation fields, then unexplored ones (n,)."""
-        relevance = np.arange(len(scores)) < n_validation
-        if not n_validation:
+        """Of validation fields, which are so many hits, then of unexplored ones.
+
+        Args:
+            scores: (m,), of the items at ``index`` (m,).
+            known: of all items.
+        """
+        relevance = np.arange(len(scores)) < hits
+        if not hits:
             return dict.fromkeys(self.metrics, float("nan"))
-        ranked = RankedItems(scores, relevance, {"popularity": popularity})
+        beside = {name: values[index] for name, values in known.items()}
         return {
             **ranking_metrics(scores, relevance, prior=self.prior, metrics=self._of_order),
-            **item_metrics(ranked, self._of_items),
+            **item_metrics(RankedItems(scores, relevance, beside), self._of_items),
         }
+
+    def _known(self, done: Fit) -> dict[str, np.ndarray]:
+        """What is known of all items before any is scored, where a metric asks."""
+        return {"popularity": _popularity(done)} if self._of_items else {}
 
 
 def _ranked(split: Split) -> tuple[np.ndarray, np.ndarray]:
