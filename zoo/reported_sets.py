@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.candidates.pattern import ANIONS
-from data.element_sets import ATOMIC_NUMBERS
+from data.element_sets import ATOMIC_NUMBERS, numbers
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -35,6 +35,15 @@ _NUMBERS_AT_ONCE = 1 << 23
 """Of an array of (field, reported field): 32 MiB."""
 
 IS_ANION = np.isin(np.arange(N_ELEMENTS), [ATOMIC_NUMBERS[symbol] for symbol in ANIONS])
+
+
+def padded(names: np.ndarray) -> IntArray:
+    """Element sets as atomic numbers (n, most), ascending, 0 before them."""
+    sets = [sorted(numbers([name])[0]) for name in names]
+    out = np.zeros((len(sets), max(map(len, sets), default=1)), np.int64)
+    for row, each in zip(out, sets, strict=True):
+        row[len(row) - len(each) :] = each
+    return out
 
 
 @dataclass(frozen=True)
