@@ -95,7 +95,9 @@ def test_what_cannot_be_averaged_is_refused_before_anything_is_computed(desk, of
 
 def test_a_finished_run_scores_as_it_did_with_networks_and_closed_forms_in_it(desk):
     of = ["pair_cooccurrence", {"name": "autoencoder", "epochs": 1}, {"name": "rank_average", "of": ["pca"]}]  # fmt: skip
-    (run,) = plan(experiment_from(tiny(name="t", encoders=[{"name": "rank_average", "of": of}]), ""))
+    (run,) = plan(
+        experiment_from(tiny(name="t", encoders=[{"name": "rank_average", "of": of}]), "")
+    )
     folder = execute(run, desk / "runs")
     opened = SavedRun.open(folder)
     first = opened.score(["Li Na O", "K Al Cl"])

@@ -62,12 +62,12 @@ class SetEnergyModel(Encoder):
         dropout: Annotated[float, Float(0.0, 0.5, within=(0.0, 0.95))] = 0.1,
         false_sets: Annotated[int, Int(1, 32, log=True, within=(1, 1000))] = 4,
         exponent: Annotated[float, Float(0.0, 1.0)] = 0.5,
-        emphasis: Annotated[int, Int(1, 10, within=(1, 100))] = 3,
-        epochs: Annotated[int, Int(5, 60, log=True, within=(1, 1000))] = 20,
+        emphasis: Annotated[int, Int(1, 20, within=(1, 100))] = 10,
+        epochs: Annotated[int, Int(5, 40, log=True, within=(1, 1000))] = 10,
         batch_size: Annotated[int, Int(16, 512, log=True, within=(1, 65_536))] = 64,
-        learning_rate: Annotated[float, Float(1e-3, 2e-2, log=True, within=(1e-6, 1.0))] = 3e-3,
+        learning_rate: Annotated[float, Float(1e-3, 2e-2, log=True, within=(1e-6, 1.0))] = 5e-3,
         weight_decay: Annotated[float, Float(0.0, 1.0, within=(0.0, 100.0))] = 0.01,
-        members: Annotated[int, Int(1, 10, tuned=False)] = 2,
+        members: Annotated[int, Int(1, 10, tuned=False)] = 1,
     ) -> None:
         self.dimensions, self.hidden, self.dropout = dimensions, hidden, dropout
         self.false_sets, self.exponent, self.emphasis = false_sets, exponent, emphasis
