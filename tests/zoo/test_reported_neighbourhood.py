@@ -144,8 +144,8 @@ def test_without_unexplored_fields_there_is_one_message(table):
 
 MORE = [
     " ".join(sorted((a, b, c, d)))
-    for a, b in itertools.combinations(CATIONS + ("Ga", "In", "Sc", "Y", "Zn", "Cd", "Ag", "Tl"), 2)
-    for c, d in itertools.combinations(ANIONS + ("N", "P", "Br"), 2)
+    for a, b in itertools.combinations((*CATIONS, "Ga", "In", "Sc", "Y", "Zn", "Cd", "Ag", "Tl"), 2)
+    for c, d in itertools.combinations((*ANIONS, "N", "P", "Br"), 2)
 ]
 
 

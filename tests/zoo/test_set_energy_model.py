@@ -15,8 +15,8 @@ from zoo.encoders.set_energy_model import Noise, SetEnergyModel, by_size, kind_o
 from zoo.reported_sets import IS_ANION, padded
 from zoo.set_network import SetNetwork
 
-CATIONS = "Li Na K Mg Ca Sr Ba Al Ga In".split()
-ANIONS = "O S Cl F".split()
+CATIONS = ["Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In"]
+ANIONS = ["O", "S", "Cl", "F"]
 SPACE = np.array(
     [
         " ".join(sorted((*cations, *anions)))
@@ -57,10 +57,10 @@ def test_false_sets_keep_cations_and_anions_and_are_as_likely_as_stated(exponent
     true = elements("Li O S").repeat(20_000, 1)
     false = noise.draw(true)
     assert (kind_of(false) == kind_of(true[:1])).all()
-    assert set(false.flatten().tolist()) == {ATOMIC_NUMBERS[s] for s in "Li Na K O S".split()}
+    assert set(false.flatten().tolist()) == {ATOMIC_NUMBERS[s] for s in ["Li", "Na", "K", "O", "S"]}
     cation = false[~torch.from_numpy(IS_ANION)[false]]
     weight = np.array([9.0, 4.0, 1.0]) ** exponent
-    for symbol, share in zip("Li Na K".split(), weight / weight.sum(), strict=True):
+    for symbol, share in zip(["Li", "Na", "K"], weight / weight.sum(), strict=True):
         drawn = (cation == ATOMIC_NUMBERS[symbol]).double().mean()
         assert drawn == pytest.approx(share, abs=0.02)
         stated = noise.log_share[ATOMIC_NUMBERS[symbol]].exp()

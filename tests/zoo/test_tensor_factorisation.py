@@ -53,8 +53,10 @@ def test_the_likelihood_rises_with_every_iteration(two_worlds):
     many = samples(
         [
             (a, b, c, d)
-            for i, (a, b) in enumerate(itertools.combinations("Li Na Mg Al Ag Cu".split(), 2))
-            for j, (c, d) in enumerate(itertools.combinations("O F S".split(), 2))
+            for i, (a, b) in enumerate(
+                itertools.combinations(["Li", "Na", "Mg", "Al", "Ag", "Cu"], 2)
+            )
+            for j, (c, d) in enumerate(itertools.combinations(["O", "F", "S"], 2))
             if (i * j) % 3 != 1
         ]
     )

@@ -44,7 +44,7 @@ class RankAverage(Encoder):
 
     def __init__(
         self,
-        of: tuple[str | dict[str, Any], ...] = ("reported_neighbourhood", "element_infomax"),
+        of: tuple[str | dict[str, Any], ...] = ("reported_neighbourhood", "set_energy_model"),
         representation: str = "phase_field",
     ) -> None:
         self.of, self.representation = of, representation
