@@ -26,7 +26,10 @@ COLUMNS = ("elements", "element_set")
 
 
 def element_set_list(
-    path: str | Path, strict: bool = False, properties: Sequence[str] | None = None
+    path: str | Path,
+    strict: bool = False,
+    properties: Sequence[str] | None = None,
+    censored: bool = False,
 ) -> xr.Dataset:
     """The element sets of a list or a table, plain or compressed; their formulas are unknown ("").
 
@@ -42,13 +45,19 @@ def element_set_list(
         path: the file.
         strict: an unusable row is an error, and so is a column of numbers that is not used.
         properties: the columns to read; None for every column in which most cells are numbers.
+        censored: take `<1E-10` as 1E-10 and say so in the variable `<property>_limit`.
 
     Raises:
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     table = _read(Path(path))
     contents, unusable, account = read_materials(
-        table, has_column(table, *COLUMNS), _parse, properties=properties, values_differ=False
+        table,
+        has_column(table, *COLUMNS),
+        _parse,
+        properties=properties,
+        values_differ=False,
+        censored=censored,
     )
     if strict:
         refuse_left_out(unusable, account, path)
