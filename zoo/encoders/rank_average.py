@@ -30,9 +30,9 @@ class RankAverage(Encoder):
 
     The rank is that among the context's unexplored candidates, kept from `fit`, so that a score
     does not depend on what is scored beside it. It is taken as a quantile of the normal
-    distribution: the first hundred of 100,000 then differ as much as they do in the middle. An
-    encoder that must not score what it has learned from does so here, too, as every score is
-    its own.
+    distribution, which spreads the first of many candidates as far as those in the middle.
+    An encoder that scores halves of the candidates by different models does so for these, too,
+    so held-out fields and candidates are treated alike.
 
     Args:
         of: encoders, each by name or as a mapping of its name and settings.
