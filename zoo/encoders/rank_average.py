@@ -44,7 +44,11 @@ class RankAverage(Encoder):
 
     def __init__(
         self,
-        of: tuple[str | dict[str, Any], ...] = ("reported_neighbourhood", "set_energy_model"),
+        of: tuple[str | dict[str, Any], ...] = (
+            "reported_neighbourhood",
+            "set_energy_model",
+            "element_infomax",
+        ),
         representation: str = "phase_field",
     ) -> None:
         self.of, self.representation = of, representation
