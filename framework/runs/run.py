@@ -54,4 +54,6 @@ def code_of(settings: dict[str, Any]) -> str:
         "task": TASKS,
     }
     named = [registry.source(settings[part]["name"]) for part, registry in kinds.items()]
-    return code_digest(*named, *task_of(settings["task"]).sources, ENGINE)
+    encoder = settings["encoder"]
+    parts = ENCODERS.load(encoder["name"]).sources(encoder["parameters"])
+    return code_digest(*named, *parts, *task_of(settings["task"]).sources, ENGINE)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
-from data.element_sets import numbers
+from data.element_sets import padded_numbers
 from data.representations.phase_field import PhaseFieldSamples
 from framework.base.errors import UserError
 from framework.contracts.encoder import Encoder
@@ -80,7 +80,7 @@ class ReportedNeighbourhood(Encoder):
         generator = np.random.default_rng(self.seed)
         self.signs_ = generator.integers(2**62, size=119)
         self.table_ = samples.table.numpy()
-        self.reported_ = _padded(self.context.reported)
+        self.reported_ = padded_numbers(self.context.reported)
         candidates: Any = self.context.unlabelled
         known, unexplored = samples.elements.numpy(), candidates.elements.numpy()
         of_known = generator.permutation(len(known)) % self.folds
@@ -170,15 +170,6 @@ class ReportedNeighbourhood(Encoder):
     def _half(self, fields: IntArray) -> IntArray:
         """Which half each field is in (n,)."""
         return self._key(fields) % HALVES
-
-
-def _padded(names: np.ndarray) -> IntArray:
-    """Element sets as atomic numbers (n, most), ascending, 0 before them."""
-    sets = [sorted(numbers([name])[0]) for name in names]
-    out = np.zeros((len(sets), max(map(len, sets), default=1)), np.int64)
-    for row, each in zip(out, sets, strict=True):
-        row[len(row) - len(each) :] = each
-    return out
 
 
 def _packed(trees: Any) -> np.ndarray:
