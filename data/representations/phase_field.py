@@ -80,6 +80,12 @@ class PhaseField(Representation):
                 f"{sizes[-1]}"
             )
 
+    def can_show(self, materials: xr.Dataset) -> np.ndarray:
+        """Those of whose elements each has a descriptor or more."""
+        described = np.isfinite(element_table(self.features).values).any(axis=1)
+        shown: np.ndarray = described[numbers(materials["element_set"].values)].all(axis=1)
+        return shown
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         self.require(materials)
         table = element_table(self.features)

@@ -84,6 +84,12 @@ class Registry:
         """
         return sorted([*self._files(), *self._external])
 
+    @property
+    def default(self) -> str:
+        """The item that is taken where none is named, as the folder's ``__init__`` states it."""
+        name: str = importlib.import_module(self.package).DEFAULT
+        return name
+
     def where(self, name: str) -> str:
         """Where an item comes from, in words."""
         if name in self._external:

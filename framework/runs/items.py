@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -68,7 +69,8 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
         reads.append(Read.of_data(path, data, used, of_data))
     for path in named_files(wanted["parameters"]):  # candidates that the user lists
         unexplored = int((~items["reported"].values).sum())
-        reads.append(Read.of(path, unexplored, task_.unusable))
+        read = Read.of(path, unexplored, task_.unusable)
+        reads.append(replace(read, notes=list(task_.notes)))
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
         "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
