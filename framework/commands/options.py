@@ -37,7 +37,8 @@ PatternOption = Annotated[
     str | None, typer.Option("--pattern", help="Field space, for instance M-M'-A-A'.")
 ]
 CandidatesOption = Annotated[
-    Path | None, typer.Option("--candidates", help="File of candidates, one a line: element sets or formulas.")
+    Path | None,
+    typer.Option("--candidates", help="File of candidates, one a line: element sets or formulas."),
 ]
 ContainsOption = Annotated[
     str, typer.Option("--contains", help="Elements each field must hold: Li or Li,S.")

@@ -137,10 +137,13 @@ def fields_of_model(
     Raises:
         UserError: anything in it is unknown or unusable, or is given beside a finished run.
     """
+    from framework.config.schema import component_from
     from framework.selection.fields import Fields
 
     task = ranking_of_fields(pattern, candidates, strict)
-    model = ENCODERS.default if model is None else model
+    if model is None:
+        best = component_from(ENCODERS.default, where)
+        model, parameters = best.name, {**best.parameters, **parameters}
     if model in ENCODERS.names():
         return Fields.named(
             model,

@@ -97,7 +97,9 @@ class Fields:
         return cls(settings, items, representation, samples, built, notes)
 
     @classmethod
-    def of_run(cls, saved: SavedRun, task: dict[str, Any] | None = None, where: str = "rank") -> Self:
+    def of_run(
+        cls, saved: SavedRun, task: dict[str, Any] | None = None, where: str = "rank"
+    ) -> Self:
         """The fields of a finished run, or of another task on its data, and its encoder as it is.
 
         Raises:

@@ -54,7 +54,9 @@ class ReportedFields:
         )
         return likeness
 
-    def nearest(self, fields: Fields, index: np.ndarray, progress: Progress = ignored) -> np.ndarray:
+    def nearest(
+        self, fields: Fields, index: np.ndarray, progress: Progress = ignored
+    ) -> np.ndarray:
         """The nearest reported field of each field at ``index`` (n,)."""
         nearest = []
         for part in np.array_split(index, -(-len(index) // AT_ONCE)):

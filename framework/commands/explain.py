@@ -1,0 +1,4 @@
+"""`phasezoo explain`."""
+
+
+def command() -> None: ...

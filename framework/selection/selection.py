@@ -1,0 +1,252 @@
+"""Unexplored fields sorted by two things: the probability of merit, and accessibility.
+
+Sorting phase fields by both is due to Vasylenko et al., npj Comput. Mater. 9, 164 (2023).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from framework.base.errors import UserError
+from framework.base.threads import single_threaded
+from framework.execution.executor import Executor
+from framework.metrics.evaluation import Evaluation
+from framework.metrics.hypervolume import on_front
+from framework.metrics.ranking import evaluate
+from framework.metrics.ranks import RANKING
+from framework.registry.registry import SPLITS
+from framework.runs.items import divided
+from framework.selection.fields import Fields, Progress, held_out
+from framework.selection.listing import Wanted, listed
+from framework.selection.merit import (
+    MEASURED,
+    RESAMPLES,
+    KnownSets,
+    Merit,
+    Wish,
+    classifier_of,
+    known_sets,
+    merit,
+)
+from framework.selection.nearest import ReportedFields
+
+HOLD_OUT = "random"
+"""The split by which an encoder is judged."""
+
+SAMPLED = 20_000
+"""Candidates among which held-out fields are ranked, drawn once."""
+
+JOINT = "probability x accessibility / 100"
+"""By which fields are sorted, in words."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be selected from: picklable, so that each part may be computed elsewhere.
+
+    Attributes:
+        fields: gives the fields and their unfitted encoder.
+        wish: what is wanted of a property.
+        classifier, parameters: by which its probability is learned.
+    """
+
+    fields: Callable[[], Fields]
+    wanted: Wanted
+    wish: Wish
+    classifier: str
+    parameters: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How well an encoder finds reported fields that it has not learned from.
+
+    Attributes:
+        names: of the held-out fields (n,).
+        percentile: of each among the candidates that it was ranked with (n,).
+        against: how many these were.
+        quality: keys `MEASURED`.
+    """
+
+    names: np.ndarray
+    percentile: np.ndarray
+    against: int
+    quality: Evaluation
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was selected.
+
+    Attributes:
+        table: one row a field, best joint score first.
+        known: reported fields that were held out and have a known value: elements, accessibility,
+            value, wanted, probability, neither from a model that has seen them.
+        merit, held_out: what both models are worth.
+        encoder: its name.
+        wanted: of the property, in words.
+        attrs: what the two data sets say of themselves and of what was left out: notes, reads,
+            unusable_rows (JSON).
+    """
+
+    table: pd.DataFrame
+    known: pd.DataFrame
+    merit: Evaluation
+    held_out: HeldOut
+    encoder: str
+    wanted: str
+    attrs: dict[str, str]
+
+
+class Work:
+    """One of the three parts of a selection: what an executor computes."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    @single_threaded()
+    def __call__(self, piece: str, progress: Progress) -> Any:
+        request = self.request
+        fields = request.fields()
+        if piece == "hold-out":
+            return hold_out(fields, request.seed, progress)
+        known = known_sets(request.wish)
+        index = unknown(fields, request.wanted, known)
+        if piece == "accessibility":
+            scores = fields.fit(progress=progress).score(index)
+            return scores, ReportedFields.of(fields).nearest(fields, index)
+        asked = fields.names[index]
+        return merit(known, asked, request.classifier, request.parameters, request.seed, progress)
+
+
+PIECES = ("accessibility", "merit", "hold-out")
+"""The longest first."""
+
+
+def unknown(fields: Fields, wanted: Wanted, known: KnownSets) -> np.ndarray:
+    """Indices (m,) of the unexplored fields that are wanted and have no known value.
+
+    Raises:
+        UserError: there is none.
+    """
+    index = listed(fields, wanted)
+    index = index[~np.isin(fields.names[index], known.names)]
+    if not len(index):
+        raise UserError(
+            "the property of every candidate is known already; there is nothing to select"
+        )
+    return index
+
+
+def select_fields(
+    request: Request, executor: Executor, tell: Callable[[str, int, int], None]
+) -> Selection:
+    """Sort the unexplored fields.
+
+    Args:
+        executor: where the three parts are computed; it decides no number.
+        tell: given a part and its progress.
+
+    Raises:
+        UserError: something in the request is unknown or unusable.
+    """
+    classifier_of(request.classifier, request.parameters, request.seed)
+    fields, known = request.fields(), known_sets(request.wish)
+    index = unknown(fields, request.wanted, known)
+    parts: dict[str, Any] = {}
+    for piece, outcome in executor.run(Work(request), PIECES, tell):
+        if outcome.failure is not None:
+            if outcome.failure.refused:
+                raise UserError(outcome.failure.cause)
+            raise RuntimeError(outcome.failure.traceback or outcome.failure.cause)
+        parts[piece] = outcome.result
+        tell(piece, 1, 1)
+    merits, held = parts["merit"], parts["hold-out"]
+    notes = [*fields.notes, *known.notes]
+    if n := len(listed(fields, request.wanted)) - len(index):
+        notes.append(f"{n:,} candidates are left out: their {request.wish.target} is known")
+    table = _table(fields.names[index], *parts["accessibility"], merits, known, request.wish.target)
+    told = {"notes": json.dumps(notes)}
+    for key in ("reads", "unusable_rows"):
+        both = [json.loads(items.attrs[key]) for items in (fields.items, known.items)]
+        told[key] = json.dumps(both[0] + [each for each in both[1] if each not in both[0]])
+    background = _background(held, known, merits)
+    return Selection(table, background, merits.quality, held, fields.name, known.spoken, told)
+
+
+def hold_out(fields: Fields, seed: int, progress: Progress) -> HeldOut:
+    """Fit the encoder without some reported fields, and rank these among candidates; of a finished
+    run take its own hold-out."""
+    if fields.run is not None:
+        fields = Fields.of_run(fields.run)
+        _, split = divided(fields.run.settings)  # type: ignore[union-attr]
+    else:
+        split = held_out(fields.items, SPLITS.load(HOLD_OUT), seed)
+        fields.fit(split, progress)
+    others = np.random.default_rng(0).permutation(split.unexplored)[:SAMPLED]
+    scores, n = fields.score(np.append(split.holdout, others)), len(split.holdout)
+    metrics = [RANKING[name] for name in MEASURED]
+    relevant = np.arange(len(scores)) < n
+    quality = evaluate(scores, relevant, prior=0.0, n_resamples=RESAMPLES, metrics=metrics)
+    below = np.searchsorted(np.sort(scores[n:]), scores[:n])
+    return HeldOut(fields.names[split.holdout], 100 * below / len(others), len(others), quality)
+
+
+def _table(
+    names: np.ndarray,
+    scores: np.ndarray,
+    nearest: np.ndarray,
+    merits: Merit,
+    known: KnownSets,
+    target: str,
+) -> pd.DataFrame:
+    """One row a field, best joint score first; equal ones by name."""
+    percentile = 100 * rankdata(scores, method="average") / len(scores)
+    joint = merits.probability * percentile / 100
+    order = np.lexsort((names, -joint))
+    value = dict(zip(known.names, known.values, strict=True))
+    columns = {
+        "elements": names,
+        "joint": joint,
+        "probability": merits.probability,
+        "uncertainty": merits.uncertainty,
+        "accessibility": percentile,
+        "score": scores,
+        "front": front(merits.probability, scores),
+        "nearest_reported": nearest,
+        f"nearest_{target}": np.array([value.get(name, np.nan) for name in nearest]),
+    }
+    table = pd.DataFrame(columns).iloc[order].reset_index(drop=True)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table
+
+
+def front(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Which points no other one is as good as in both values (n,) and better in one (n,): bool."""
+    order = np.lexsort((-other, -one))
+    best = np.maximum.accumulate(other[order])
+    # whoever is below the best of those before, all of them as good in the first value, is beaten
+    candidates = order[other[order] >= best]
+    out = np.zeros(len(one), dtype=bool)
+    out[candidates[on_front(np.stack([one, other], axis=1)[candidates])]] = True
+    return out
+
+
+def _background(held: HeldOut, known: KnownSets, merits: Merit) -> pd.DataFrame:
+    """The held-out reported fields with what is known of them, in the order of their names."""
+    at = {name: i for i, name in enumerate(known.names)}
+    rows = [
+        (name, percentile, known.values[i], bool(known.wanted[i]), merits.of_known[i])
+        for name, percentile in sorted(zip(held.names, held.percentile, strict=True))
+        if (i := at.get(name)) is not None
+    ]
+    columns = ["elements", "accessibility", "value", "wanted", "probability"]
+    return pd.DataFrame(rows, columns=columns)
