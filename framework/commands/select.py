@@ -103,7 +103,7 @@ def select(
     Returns:
         one row a field, best joint score first: rank, elements, joint (probability x accessibility
         / 100), probability and its uncertainty (standard deviation over five classifiers),
-        accessibility (percentile of the encoder's score among the candidates listed), score, front
+        accessibility (percentile of the encoder's score among all candidates of the space), score, front
         (whether no other field is better in both), nearest_reported, and the property's value of
         that one, NaN where unknown. ``attrs``: wanted, quality (what both models are worth on sets
         that they have not seen), notes, reads, unusable_rows (JSON but for the first).
@@ -148,12 +148,10 @@ def select(
     if figure is not None:
         save(selection_figure(chosen), Path(figure))
     table = chosen.table
-    quality = {"merit": chosen.merit, "accessibility": chosen.held_out.quality}
-    table.attrs = {
-        "wanted": chosen.wanted,
-        "quality": json.dumps({name: _plain(each) for name, each in quality.items()}),
-        **chosen.attrs,
-    }
+    held = chosen.held_out
+    quality = {"merit": _plain(chosen.merit), "accessibility": _plain(held.quality)}
+    quality["accessibility"] |= {"held_out": [len(held.names)], "among": [held.against]}
+    table.attrs = chosen.attrs | {"wanted": chosen.wanted, "quality": json.dumps(quality)}
     return table
 
 
@@ -292,13 +290,15 @@ def print_selection(table: pd.DataFrame) -> None:
         )
     print_table(best)
     typer.echo(f"wanted   {table.attrs['wanted']}; joint = P(merit) x accessible % / 100")
+    quality = json.loads(table.attrs["quality"])
+    held, among = (quality["accessibility"][key][0] for key in ("held_out", "among"))
     said = {
         "merit": "of element sets that the classifier has not seen (five folds)",
-        "accessibility": "of reported fields held out from the encoder among candidates",
+        "accessibility": f"of {held:,} reported fields held out, among {among:,} candidates",
     }
-    for name, quality in json.loads(table.attrs["quality"]).items():
-        auroc, precision = quality["auroc"], quality["average_precision"]
+    for name, of_what in said.items():
+        auroc, precision = quality[name]["auroc"], quality[name]["average_precision"]
         typer.echo(
             f"{name:13s} AUROC {auroc[0]:.3f} [{auroc[1]:.3f}, {auroc[2]:.3f}], average precision "
-            f"{precision[0]:.3f} (random {precision[3]:.3f}), {said[name]}"
+            f"{precision[0]:.3f} (random {precision[3]:.3f}), {of_what}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -15,11 +16,11 @@ from framework.contracts.encoder import Encoder
 from framework.contracts.representation import Representation, Samples
 from framework.contracts.split import Split
 from framework.contracts.task import Task
-from framework.registry.registry import ENCODERS, REPRESENTATIONS
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS
 from framework.runs import components
 from framework.runs.context import everything_reported, give_context, restore_context
 from framework.runs.files import named_files
-from framework.runs.items import fields_of, items_of
+from framework.runs.items import divided, fields_of, items_of
 from framework.runs.saved import SavedRun
 
 Progress = Callable[[int, int], None]
@@ -151,25 +152,47 @@ class Fields:
         """Plausibility (m,) of the fields at ``index``."""
         return self.encoder.score_samples(self.samples.take(index))
 
+    def shown(self, names: np.ndarray) -> Samples:
+        """The samples of fields as texts (m,), whether they are among the items or not."""
+        return self.representation.transform(xr.Dataset({"element_set": ("material", names)}))
+
     def score_names(self, names: np.ndarray) -> np.ndarray:
         """Plausibility (m,) of fields as texts, whether they are among the items or not."""
-        materials = xr.Dataset({"element_set": ("material", names)})
-        return self.encoder.score_samples(self.representation.transform(materials))
+        return self.encoder.score_samples(self.shown(names))
+
+    @cached_property
+    def dataset(self) -> xr.Dataset:
+        """The data set behind the items, all of it."""
+        wanted = self.settings["dataset"]
+        dataset: xr.Dataset = DATASETS.load(wanted["name"])(**wanted["parameters"])
+        return dataset
+
+    @property
+    def learned_from(self) -> np.ndarray:
+        """The fields (m,) that the encoder has been given as reported."""
+        if self.run is None:
+            return self.names[self.where(reported=True)]
+        items, split = divided(self.run.settings)
+        names: np.ndarray = items["element_set"].values[split.train].astype(str)
+        return names
 
     def parse(self, text: str) -> str:
         """A field as a person types it, as the items name it.
 
         Raises:
-            UserError: it cannot be read, or is not a field of the task.
+            UserError: it cannot be read, or is not a field of the space.
         """
-        name = str(self.representation.parse([text])["element_set"].values[0])
+        example = f"a field of the space is for instance {'-'.join(self.names[0].split())}"
+        try:
+            name = str(self.representation.parse([text])["element_set"].values[0])
+        except UserError as error:
+            raise UserError(f"{error}; {example}") from None
         members = self.task.members
         assert members is not None
-        if name not in self.names and not members([name]):
-            example = "-".join(self.names[0].split())
+        if not members([name]):
             raise UserError(
-                f"{text}: is not one of the fields that are ranked ({self.items.attrs['summary']}; "
-                f"for instance {example}); give the pattern that fits it (--pattern)"
+                f"'{text}' is not a field of the space ({self.items.attrs['summary']}); {example}, "
+                "and --pattern gives another space"
             )
         return name
 

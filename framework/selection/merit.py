@@ -33,6 +33,9 @@ FOLDS = 5
 LEAST = 2 * FOLDS
 """Sets that either class needs: two a fold."""
 
+AT_ONCE = 10_000
+"""Sets that are asked for in one go; bounds the memory."""
+
 MEASURED = ("auroc", "average_precision")
 RESAMPLES = 500
 
@@ -243,8 +246,10 @@ class _Model:
             inputs = encoder.learner_input(samples)
             learner = encoder.learner(learner, training, np.empty((len(train), 0)))
         learner.fit(part(inputs, train), wanted.astype(np.int64), groups)
-        answers: np.ndarray = learner.predict_proba(part(inputs, asked))
-        return answers[:, list(learner.classes_).index(1)]
+        positive = list(learner.classes_).index(1)
+        parts = np.array_split(asked, -(-len(asked) // AT_ONCE))
+        answers = [learner.predict_proba(part(inputs, some))[:, positive] for some in parts]
+        return np.concatenate(answers)
 
 
 def classifier_of(name: str, parameters: dict[str, Any], seed: int) -> _Model:

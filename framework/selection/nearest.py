@@ -41,27 +41,26 @@ class ReportedFields:
         elements, points = _held(names, columns), (known - mean) / scale
         return cls(names, columns, mean, scale, elements, points)
 
-    def likeness(self, names: np.ndarray, samples: Samples) -> np.ndarray:
-        """Of fields (n,) and the reported ones (n, m): elements that both have, less a part of 1
-        that grows with the distance of their standardised descriptors."""
+    def compare(self, names: np.ndarray, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+        """Of fields (n,) and the reported ones: how many elements both have (n, m), and the squared
+        distance of their standardised descriptors (n, m)."""
         points = (samples.descriptors() - self.mean) / self.scale
-        products = points @ self.points.T
-        squared = (points**2).sum(1)[:, None] - 2 * products + (self.points**2).sum(1)
-        distance = np.sqrt(squared.clip(0), dtype=float)
-        # a shared element outweighs any distance
-        likeness: np.ndarray = _held(names, self.columns) @ self.elements.T - distance / (
-            1 + distance
-        )
-        return likeness
+        squared = points @ self.points.T
+        squared *= -2
+        squared += (points**2).sum(axis=1)[:, None]
+        squared += (self.points**2).sum(axis=1)
+        return _held(names, self.columns) @ self.elements.T, squared
 
     def nearest(
         self, fields: Fields, index: np.ndarray, progress: Progress = ignored
     ) -> np.ndarray:
-        """The nearest reported field of each field at ``index`` (n,)."""
+        """The nearest reported field of each field at ``index`` (n,): of those that share most
+        elements the one whose descriptors are closest."""
         nearest = []
         for part in np.array_split(index, -(-len(index) // AT_ONCE)):
-            likeness = self.likeness(fields.names[part], fields.samples.take(part))
-            nearest.append(likeness.argmax(axis=1))
+            shared, squared = self.compare(fields.names[part], fields.samples.take(part))
+            squared[shared < shared.max(axis=1, keepdims=True)] = np.inf
+            nearest.append(squared.argmin(axis=1))
             progress(sum(map(len, nearest)), len(index))
         return self.names[np.concatenate(nearest)]
 

@@ -103,7 +103,7 @@ class Selection:
     held_out: HeldOut
     encoder: str
     wanted: str
-    attrs: dict[str, str]
+    attrs: dict[Any, str]
 
 
 class Work:
@@ -121,10 +121,29 @@ class Work:
         known = known_sets(request.wish)
         index = unknown(fields, request.wanted, known)
         if piece == "accessibility":
-            scores = fields.fit(progress=progress).score(index)
-            return scores, ReportedFields.of(fields).nearest(fields, index)
+            return accessibility(fields, index, progress)
         asked = fields.names[index]
         return merit(known, asked, request.classifier, request.parameters, request.seed, progress)
+
+
+@dataclass(frozen=True)
+class Accessibility:
+    """How plausible fields are (m,): their scores, the percentiles of these among all unexplored
+    fields, listed or not, and the nearest reported fields."""
+
+    score: np.ndarray
+    percentile: np.ndarray
+    nearest: np.ndarray
+
+
+def accessibility(fields: Fields, index: np.ndarray, progress: Progress) -> Accessibility:
+    """Fit the encoder, and score the unexplored fields, of which some (m,) are listed."""
+    unexplored = fields.where(reported=False)
+    scores = fields.fit(progress=progress).score(unexplored)
+    percentile = 100 * rankdata(scores) / len(scores)
+    listed = np.searchsorted(unexplored, index)
+    nearest = ReportedFields.of(fields).nearest(fields, index)
+    return Accessibility(scores[listed], percentile[listed], nearest)
 
 
 PIECES = ("accessibility", "merit", "hold-out")
@@ -173,8 +192,8 @@ def select_fields(
     notes = [*fields.notes, *known.notes]
     if n := len(listed(fields, request.wanted)) - len(index):
         notes.append(f"{n:,} candidates are left out: their {request.wish.target} is known")
-    table = _table(fields.names[index], *parts["accessibility"], merits, known, request.wish.target)
-    told = {"notes": json.dumps(notes)}
+    table = _table(fields.names[index], parts["accessibility"], merits, known, request.wish.target)
+    told: dict[Any, str] = {"notes": json.dumps(notes)}
     for key in ("reads", "unusable_rows"):
         both = [json.loads(items.attrs[key]) for items in (fields.items, known.items)]
         told[key] = json.dumps(both[0] + [each for each in both[1] if each not in both[0]])
@@ -202,15 +221,13 @@ def hold_out(fields: Fields, seed: int, progress: Progress) -> HeldOut:
 
 def _table(
     names: np.ndarray,
-    scores: np.ndarray,
-    nearest: np.ndarray,
+    accessible: Accessibility,
     merits: Merit,
     known: KnownSets,
     target: str,
 ) -> pd.DataFrame:
     """One row a field, best joint score first; equal ones by name."""
-    percentile = 100 * rankdata(scores, method="average") / len(scores)
-    joint = merits.probability * percentile / 100
+    joint = merits.probability * accessible.percentile / 100
     order = np.lexsort((names, -joint))
     value = dict(zip(known.names, known.values, strict=True))
     columns = {
@@ -218,11 +235,11 @@ def _table(
         "joint": joint,
         "probability": merits.probability,
         "uncertainty": merits.uncertainty,
-        "accessibility": percentile,
-        "score": scores,
-        "front": front(merits.probability, scores),
-        "nearest_reported": nearest,
-        f"nearest_{target}": np.array([value.get(name, np.nan) for name in nearest]),
+        "accessibility": accessible.percentile,
+        "score": accessible.score,
+        "front": front(merits.probability, accessible.score),
+        "nearest_reported": accessible.nearest,
+        f"nearest_{target}": np.array([value.get(name, np.nan) for name in accessible.nearest]),
     }
     table = pd.DataFrame(columns).iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
