@@ -10,6 +10,7 @@ import typer
 
 from framework.base.errors import UserError
 from framework.commands.audit import require_figure
+from framework.commands.fields import fields_of_model
 from framework.commands.options import (
     FeaturesOption,
     PatternOption,
@@ -20,7 +21,6 @@ from framework.commands.options import (
     settings_of,
 )
 from framework.commands.printing import new_table, print_table
-from framework.commands.rank import fields_of_model
 from framework.registry.registry import ENCODERS
 from framework.runs.finished import RUNS
 
@@ -91,7 +91,18 @@ def explain(
             )
         explained = explain_field(fields, field, stages)
     if figure is not None:
-        save(explanation_figure(explained), Path(figure))
+        drawn = explanation_figure(
+            f"{'-'.join(explained.field.split())} by {explained.encoder}: score "
+            f"{explained.score:.3g}, rank {explained.rank:,} of {explained.candidates:,} "
+            f"candidates; {explained.reported.partition(';')[0]}",
+            score=explained.score,
+            background=explained.background,
+            elements=explained.elements,
+            combinations=explained.combinations,
+            scores=explained.scores,
+            neighbours=explained.neighbours,
+        )
+        save(drawn, Path(figure))
     return explained
 
 

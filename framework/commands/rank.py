@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.base.errors import UserError
 from framework.base.files import whole
-from framework.commands.opened import opened
+from framework.commands.fields import fields_of_model
 from framework.commands.options import (
     AnionsOption,
     CandidatesOption,
@@ -28,14 +27,10 @@ from framework.commands.options import (
     symbols_of,
 )
 from framework.commands.printing import new_table, print_notes, print_reads, print_table
-from framework.registry.registry import ENCODERS
-from framework.runs.data import DATASET, data_component, ranking_of_fields
 from framework.runs.finished import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from framework.selection.fields import Fields
 
 
 def rank(
@@ -109,61 +104,12 @@ def rank(
             fields.fit(progress=done)
         with stages.begin(f"score {len(index):,} fields"):
             table = ranked(fields.names[index], fields.score(index))
-        best_first = index[table.attrs["order"]]
+        index = index[table.attrs["order"]]
         with stages.begin("nearest reported fields") as done:
-            nearest = ReportedFields.of(fields).nearest(fields, best_first, done)
-    table["nearest_reported"] = nearest
-    table.attrs = {name: fields.items.attrs[name] for name in ("unusable_rows", "reads")}
-    table.attrs["notes"] = json.dumps(fields.notes)
+            table["nearest_reported"] = ReportedFields.of(fields).nearest(fields, index, done)
+    of_items = {name: fields.items.attrs[name] for name in ("unusable_rows", "reads")}
+    table.attrs = {**of_items, "notes": json.dumps(fields.notes)}
     return table
-
-
-def fields_of_model(
-    model: str | None,
-    parameters: dict[str, Any],
-    *,
-    data: str | Path | None,
-    pattern: str | None,
-    candidates: str | Path | None,
-    features: str | None,
-    seed: int | None,
-    strict: bool,
-    runs: Path,
-    where: str,
-) -> Fields:
-    """The fields that `rank`, `select` and `explain` mean, with their encoder: a registered one,
-    unfitted, or that of a finished run.
-
-    Raises:
-        UserError: anything in it is unknown or unusable, or is given beside a finished run.
-    """
-    from framework.config.schema import component_from
-    from framework.selection.fields import Fields
-
-    task = ranking_of_fields(pattern, candidates, strict)
-    if model is None:
-        best = component_from(ENCODERS.default, where)
-        model, parameters = best.name, {**best.parameters, **parameters}
-    if model in ENCODERS.names():
-        return Fields.named(
-            model,
-            parameters,
-            dataset=data_component(DATASET if data is None else data, strict=strict),
-            task=task,
-            features=features,
-            seed=seed or 0,
-            where=where,
-        )
-    of_the_run = {"data": data, "features": features, "seed": seed, **parameters}
-    if candidates is None:
-        of_the_run |= {"pattern": pattern, "strict": strict or None}
-    if given := [name for name, value in of_the_run.items() if value is not None]:
-        raise UserError(
-            f"{where} {model}: a finished run has its own {', '.join(given)}; leave it out, or "
-            "take an encoder by its name to fit anew"
-        )
-    saved = opened(model, runs)
-    return Fields.of_run(saved, None if candidates is None else task, f"{where} {model}")
 
 
 def command(

@@ -14,6 +14,7 @@ import typer
 
 from framework.base.files import whole
 from framework.commands.audit import require_figure
+from framework.commands.fields import fields_of_model
 from framework.commands.options import (
     AnionsOption,
     CandidatesOption,
@@ -31,7 +32,6 @@ from framework.commands.options import (
     symbols_of,
 )
 from framework.commands.printing import new_table, print_notes, print_reads, print_table
-from framework.commands.rank import fields_of_model
 from framework.registry.registry import ENCODERS, PREDICTORS
 from framework.runs.data import DATASET, data_component
 from framework.runs.finished import RUNS
@@ -39,7 +39,6 @@ from framework.runs.finished import RUNS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from framework.metrics.evaluation import Evaluation
     from framework.selection.listing import Wanted
     from framework.selection.merit import Wish
     from framework.selection.selection import Request
@@ -146,12 +145,16 @@ def select(
         executor = executor_for(workers, None, Path(runs), len(PIECES))
         chosen = select_fields(request, executor, lambda piece, *done: bars[piece](*done))
     if figure is not None:
-        save(selection_figure(chosen), Path(figure))
+        drawn = selection_figure(
+            chosen.table,
+            chosen.known,
+            against=chosen.held_out.against,
+            encoder=chosen.encoder,
+            wanted=chosen.wanted,
+        )
+        save(drawn, Path(figure))
     table = chosen.table
-    held = chosen.held_out
-    quality = {"merit": _plain(chosen.merit), "accessibility": _plain(held.quality)}
-    quality["accessibility"] |= {"held_out": [len(held.names)], "among": [held.against]}
-    table.attrs = chosen.attrs | {"wanted": chosen.wanted, "quality": json.dumps(quality)}
+    table.attrs = chosen.attrs
     return table
 
 
@@ -189,14 +192,6 @@ def _request(
         named.parameters,
         seed,
     )
-
-
-def _plain(evaluation: Evaluation) -> dict[str, list[float]]:
-    """Each metric as value, low and high end of its interval, and value under random order."""
-    return {
-        name: [value, evaluation.low[name], evaluation.high[name], evaluation.random[name]]
-        for name, value in evaluation.values.items()
-    }
 
 
 def command(

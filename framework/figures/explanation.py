@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from framework.figures.canvas import BINS, BLACK, BLUE, CONTESTANTS, DPI, VERMILLION
-
-if TYPE_CHECKING:
-    from framework.selection.explanation import Explanation
 
 NEIGHBOURS = 14
 """Of the field in the periodic table, that are drawn: the best ones."""
@@ -24,34 +19,46 @@ COLOURS = (BLUE, CONTESTANTS[2], CONTESTANTS[4])
 KINDS = ("element by itself", "pair, beyond its elements", "triple, beyond its pairs")
 
 
-def explanation_figure(explained: Explanation) -> Figure:
-    """Left what the elements add (Shapley values) and what they, their pairs and triples add beyond
-    their parts; right the field among all candidates, and among its neighbours in the table."""
-    size = explained.combinations["adds"].abs()
-    rows = explained.combinations.loc[size.nlargest(COMBINATIONS).sort_index().index]
-    height = max(4.6, 0.25 * (len(explained.elements) + len(rows)) + 1.4)
+def explanation_figure(
+    title: str,
+    *,
+    score: float,
+    background: float,
+    elements: pd.DataFrame,
+    combinations: pd.DataFrame,
+    scores: np.ndarray,
+    neighbours: pd.DataFrame,
+) -> Figure:
+    """Left what the elements of a field add (Shapley values) and what they, their pairs and triples
+    add beyond their parts; right the field among all candidates, and among its neighbours.
+
+    Args:
+        score: of the field.
+        background: to which contributions are added.
+        elements: element, shapley.
+        combinations: elements, size, adds.
+        scores: of all candidates (m,).
+        neighbours: by, replaced, score, reported; best first.
+    """
+    largest = combinations["adds"].abs().nlargest(COMBINATIONS)
+    rows = combinations.loc[largest.sort_index().index]
+    height = max(4.6, 0.25 * (len(elements) + len(rows)) + 1.4)
     figure = Figure(figsize=(11.0, height), dpi=DPI, layout="constrained")
     panels = figure.subplot_mosaic([["added", "all"], ["added", "near"]], height_ratios=(2, 3))
     for axes in panels.values():
         axes.spines[["top", "right"]].set_visible(False)
-    _contributions(panels["added"], explained, rows)
-    _among_all(panels["all"], explained)
-    _among_neighbours(panels["near"], explained)
+    _contributions(panels["added"], elements, rows, background)
+    _among_all(panels["all"], scores, score)
+    _among_neighbours(panels["near"], neighbours.head(NEIGHBOURS), score)
     panels["near"].sharex(panels["all"])
-    figure.suptitle(
-        f"{_hyphenated(explained.field)} by {explained.encoder}: score {explained.score:.3g}, rank "
-        f"{explained.rank:,} of {explained.candidates:,} candidates; "
-        f"{explained.reported.partition(';')[0]}",
-        x=0.01,
-        ha="left",
-    )
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def _contributions(axes: Axes, explained: Explanation, combinations: pd.DataFrame) -> None:
-    bars = [
-        (row["element"], row["shapley"], BLACK) for row in explained.elements.to_dict("records")
-    ]
+def _contributions(
+    axes: Axes, elements: pd.DataFrame, combinations: pd.DataFrame, background: float
+) -> None:
+    bars = [(row["element"], row["shapley"], BLACK) for row in elements.to_dict("records")]
     bars.append(("", 0.0, BLACK))
     bars += [
         (row["elements"], row["adds"], COLOURS[row["size"] - 1])
@@ -68,7 +75,7 @@ def _contributions(axes: Axes, explained: Explanation, combinations: pd.DataFram
         if colour in colours:
             axes.barh([0], [0], color=colour, label=label)
     axes.set_ylim(-0.7, len(bars) - 0.3)
-    axes.set_xlabel(f"added to the mean score of candidates ({explained.background:.3g})")
+    axes.set_xlabel(f"added to the mean score of candidates ({background:.3g})")
     axes.legend(
         frameon=False,
         fontsize=8.5,
@@ -79,11 +86,11 @@ def _contributions(axes: Axes, explained: Explanation, combinations: pd.DataFram
     )
 
 
-def _among_all(axes: Axes, explained: Explanation) -> None:
-    counts, edges = np.histogram(explained.scores, 2 * BINS)
-    label = f"candidates ({len(explained.scores):,})"
+def _among_all(axes: Axes, scores: np.ndarray, score: float) -> None:
+    counts, edges = np.histogram(scores, 2 * BINS)
+    label = f"candidates ({len(scores):,})"
     axes.stairs(counts, edges, fill=True, color="#CCCCCC", label=label)
-    axes.axvline(explained.score, color=VERMILLION, lw=1.5, label=_hyphenated(explained.field))
+    axes.axvline(score, color=VERMILLION, lw=1.5, label="the field")
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.8)
     axes.set_ylabel("candidates")
@@ -98,11 +105,10 @@ def _among_all(axes: Axes, explained: Explanation) -> None:
     )
 
 
-def _among_neighbours(axes: Axes, explained: Explanation) -> None:
-    rows = explained.neighbours.head(NEIGHBOURS)
+def _among_neighbours(axes: Axes, rows: pd.DataFrame, score: float) -> None:
     places = np.arange(len(rows))[::-1]
     scores, reported = rows["score"].to_numpy(), rows["reported"].to_numpy(dtype=bool)
-    axes.axvline(explained.score, color=VERMILLION, lw=1.5)
+    axes.axvline(score, color=VERMILLION, lw=1.5)
     for side, face, label in ((False, "white", "unexplored"), (True, BLUE, "reported")):
         chosen = reported == side
         if chosen.any():
@@ -115,7 +121,3 @@ def _among_neighbours(axes: Axes, explained: Explanation) -> None:
     axes.set_ylabel("neighbours in the table")
     if len(rows):
         axes.legend(frameon=False, fontsize=8.5, loc="best")
-
-
-def _hyphenated(field: str) -> str:
-    return "-".join(field.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from matplotlib.ticker import FuncFormatter
 
 from framework.figures.canvas import BLACK, BLUE, VERMILLION, head, new_figure
 
-if TYPE_CHECKING:
-    from framework.selection.selection import Selection
-
 BEST, NUMBERED = 10, 20
 """Fields with the best joint scores that are drawn, and fields that are numbered and named."""
 
@@ -25,14 +22,22 @@ CELLS = 60
 TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 
 
-def selection_figure(chosen: Selection) -> Figure:
+def selection_figure(
+    table: pd.DataFrame, known: pd.DataFrame, *, against: int, encoder: str, wanted: str
+) -> Figure:
     """Probability of merit against accessibility, both on axes that stretch what is near to the best.
 
     Candidates are shaded by how many there are; reported fields that neither model has seen are
     drawn by what is known of them; the front is a line; its fields and the best joint scores are
     numbered, and named beside the axes.
+
+    Args:
+        table: of candidates: elements, joint, probability, accessibility, front; best first.
+        known: of held-out reported fields: accessibility, probability, wanted (bool).
+        against: among how many candidates these were ranked.
+        wanted: of the property, in words.
     """
-    table, known, n = chosen.table, chosen.known, len(chosen.table)
+    n = len(table)
     figure, (axes,) = new_figure(height=5.6, width=9.6)
     counts = axes.hexbin(
         _share(table["accessibility"], n),
@@ -47,10 +52,10 @@ def selection_figure(chosen: Selection) -> Figure:
     for side, colour, marker in ((False, BLUE, "v"), (True, VERMILLION, "^")):
         rows = known[known["wanted"] == side]
         x, y = (
-            _share(rows["accessibility"], chosen.held_out.against),
+            _share(rows["accessibility"], against),
             _log_odds(rows["probability"]),
         )
-        label = f"reported, held out: {'' if side else 'not '}{chosen.wanted} ({len(rows):,})"
+        label = f"reported, held out: {'' if side else 'not '}{wanted} ({len(rows):,})"
         axes.plot(x, y, marker, ms=4.5, mec="white", mew=0.4, color=colour, label=label)
     front = table[table["front"]].sort_values("accessibility")
     label = f"front ({len(front):,} of {n:,} candidates)"
@@ -59,19 +64,19 @@ def selection_figure(chosen: Selection) -> Figure:
     axes.set_xscale("log")
     axes.set_xlim(100, 0.6 * 50 / n)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.set_xlabel(f"accessibility: among the best x % of the candidates by {chosen.encoder}")
+    axes.set_xlabel(f"accessibility: among the best x % of the candidates by {encoder}")
     low, high = axes.get_ylim()
     ticks = [tick for tick in TICKS if low <= _log_odds(tick) <= high]
     axes.set_yticks([_log_odds(tick) for tick in ticks], [f"{tick:g}" for tick in ticks])
     axes.set_ylim(low, high + 0.04 * (high - low))
-    axes.set_ylabel(f"probability of {chosen.wanted}")
+    axes.set_ylabel(f"probability of {wanted}")
     named = pd.concat([table.head(BEST), front.nlargest(NUMBERED, "joint")])
     _number(axes, named.drop_duplicates("elements").head(NUMBERED), n)
     bar = figure.colorbar(
         counts, ax=axes, label="candidates", pad=0.02, shrink=0.5, location="left"
     )
     bar.ax.set_ylim(1)
-    head(axes, f"{chosen.wanted}: merit against accessibility")
+    head(axes, f"{wanted}: merit against accessibility")
     return figure
 
 

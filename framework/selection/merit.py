@@ -23,7 +23,7 @@ from framework.contracts.representation import Representation
 from framework.metrics.evaluation import Evaluation
 from framework.metrics.ranking import evaluate
 from framework.metrics.ranks import RANKING
-from framework.registry.parameters import checked
+from framework.registry.parameters import checked, parameters
 from framework.registry.registry import DATASETS, ENCODERS, PREDICTORS, REPRESENTATIONS
 from framework.runs import components
 from framework.runs.items import items_of
@@ -41,8 +41,9 @@ RESAMPLES = 500
 
 READS = "element_set"
 """The representation of element sets of any size."""
-FEATURES = "magpie"
-"""Descriptors beside the elements, for classifiers that are not encoders."""
+SHARES_FEATURES = "phase_field"
+"""The representation whose element table is shown beside the elements, to classifiers that are not
+encoders."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def known_sets(wish: Wish) -> KnownSets:
     }
     settings["task"] = components.resolve_task(task, "select")
     items = items_of(settings)
-    shown = REPRESENTATIONS.load(READS)(features=FEATURES).can_show(items)
+    shown = REPRESENTATIONS.load(READS)(features=_features()).can_show(items)
     notes: tuple[str, ...] = ()
     if not shown.all():
         first = items["element_set"].values[~shown][0]
@@ -226,7 +227,7 @@ class _Model:
     seed: int
 
     def representation(self) -> Representation:
-        features = FEATURES if self.settings is None else None
+        features = _features() if self.settings is None else None
         shown: Representation = REPRESENTATIONS.load(READS)(features=features)
         return shown
 
@@ -264,7 +265,7 @@ def classifier_of(name: str, parameters: dict[str, Any], seed: int) -> _Model:
         if issubclass(item, Classifier):
             values = checked(item, parameters, name=name, where=where)
             return _Model(partial(item, **values), None, seed)
-    elif name in ENCODERS.names() and ENCODERS.entry(name).constants["representation"] == READS:
+    elif name in ENCODERS.names() and ENCODERS.entry(name).constants.get("representation") == READS:
         settings = components.resolved(ENCODERS, Component(name=name, parameters=parameters), where)
         probe = component_from(PREDICTORS.default, where)
         return _Model(partial(PREDICTORS.load(probe.name), **probe.parameters), settings, seed)
@@ -276,6 +277,12 @@ def classifier_of(name: str, parameters: dict[str, Any], seed: int) -> _Model:
         f"{where}: is neither a classifier nor an encoder of element sets; "
         f"{nearest(name, [*learn, *reads])}"
     )
+
+
+def _features() -> str:
+    """The element table of descriptors."""
+    features: str = parameters(REPRESENTATIONS.load(SHARES_FEATURES))["features"].default
+    return features
 
 
 def _folds(wanted: np.ndarray, seed: int) -> np.ndarray:

@@ -90,16 +90,15 @@ class Selection:
         table: one row a field, best joint score first.
         known: reported fields that were held out and have a known value: elements, accessibility,
             value, wanted, probability, neither from a model that has seen them.
-        merit, held_out: what both models are worth.
+        held_out: what the encoder is worth.
         encoder: its name.
         wanted: of the property, in words.
-        attrs: what the two data sets say of themselves and of what was left out: notes, reads,
-            unusable_rows (JSON).
+        attrs: of the table: wanted; quality of both models; notes, reads and unusable_rows of both
+            data sets (JSON).
     """
 
     table: pd.DataFrame
     known: pd.DataFrame
-    merit: Evaluation
     held_out: HeldOut
     encoder: str
     wanted: str
@@ -197,8 +196,11 @@ def select_fields(
     for key in ("reads", "unusable_rows"):
         both = [json.loads(items.attrs[key]) for items in (fields.items, known.items)]
         told[key] = json.dumps(both[0] + [each for each in both[1] if each not in both[0]])
+    quality = {"merit": _plain(merits.quality), "accessibility": _plain(held.quality)}
+    quality["accessibility"] |= {"held_out": [len(held.names)], "among": [held.against]}
+    told |= {"wanted": known.spoken, "quality": json.dumps(quality)}
     background = _background(held, known, merits)
-    return Selection(table, background, merits.quality, held, fields.name, known.spoken, told)
+    return Selection(table, background, held, fields.name, known.spoken, told)
 
 
 def hold_out(fields: Fields, seed: int, progress: Progress) -> HeldOut:
@@ -255,6 +257,14 @@ def front(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     out = np.zeros(len(one), dtype=bool)
     out[candidates[on_front(np.stack([one, other], axis=1)[candidates])]] = True
     return out
+
+
+def _plain(evaluation: Evaluation) -> dict[str, list[float]]:
+    """Each metric as value, low and high end of its interval, and value under random order."""
+    return {
+        name: [value, evaluation.low[name], evaluation.high[name], evaluation.random[name]]
+        for name, value in evaluation.values.items()
+    }
 
 
 def _background(held: HeldOut, known: KnownSets, merits: Merit) -> pd.DataFrame:
