@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def rank(
+def rank(  # long: its options, one a line
     model: str | None = None,
     *,
     data: str | Path | None = None,
@@ -107,12 +107,12 @@ def rank(
         index = index[table.attrs["order"]]
         with stages.begin("nearest reported fields") as done:
             table["nearest_reported"] = ReportedFields.of(fields).nearest(fields, index, done)
-    of_items = {name: fields.items.attrs[name] for name in ("unusable_rows", "reads")}
-    table.attrs = {**of_items, "notes": json.dumps(fields.notes)}
+    table.attrs = {name: fields.items.attrs[name] for name in ("unusable_rows", "reads")}
+    table.attrs["notes"] = json.dumps(fields.notes)
     return table
 
 
-def command(
+def command(  # long: its options, one a line
     model: Annotated[
         str | None,
         typer.Argument(metavar="[ENCODER_OR_RUN]", show_default="the best encoder"),

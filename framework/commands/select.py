@@ -38,10 +38,11 @@ from framework.runs.finished import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from framework.selection.listing import Wanted
     from framework.selection.merit import Wish
-    from framework.selection.selection import Request
+    from framework.selection.selection import Request, Selection
 
 TARGET, ABOVE = "band_gap", 4.5
 """What is wanted where nothing is said: wide band gaps (eV), as PhaseSelect asks for."""
@@ -57,7 +58,7 @@ LISTED = 15
 """Rows that are printed."""
 
 
-def select(
+def select(  # long: its options, one a line
     encoder: str | None = None,
     *,
     target: str = TARGET,
@@ -102,8 +103,8 @@ def select(
     Returns:
         one row a field, best joint score first: rank, elements, joint (probability x accessibility
         / 100), probability and its uncertainty (standard deviation over five classifiers),
-        accessibility (percentile of the encoder's score among all candidates of the space), score, front
-        (whether no other field is better in both), nearest_reported, and the property's value of
+        accessibility (percentile of the encoder's score among all candidates of the space), score,
+        front (whether no other field is better in both), nearest_reported, and the property's value of
         that one, NaN where unknown. ``attrs``: wanted, quality (what both models are worth on sets
         that they have not seen), notes, reads, unusable_rows (JSON but for the first).
 
@@ -118,7 +119,6 @@ def select(
     from framework.base.progress import Stages
     from framework.execution.choice import executor_for
     from framework.figures.canvas import save
-    from framework.figures.selection import selection_figure
     from framework.selection.listing import Wanted
     from framework.selection.merit import Wish
     from framework.selection.selection import PIECES, select_fields
@@ -145,17 +145,23 @@ def select(
         executor = executor_for(workers, None, Path(runs), len(PIECES))
         chosen = select_fields(request, executor, lambda piece, *done: bars[piece](*done))
     if figure is not None:
-        drawn = selection_figure(
-            chosen.table,
-            chosen.known,
-            against=chosen.held_out.against,
-            encoder=chosen.encoder,
-            wanted=chosen.wanted,
-        )
-        save(drawn, Path(figure))
+        save(_drawn(chosen), Path(figure))
     table = chosen.table
     table.attrs = chosen.attrs
     return table
+
+
+def _drawn(chosen: Selection) -> Figure:
+    """The figure of a selection."""
+    from framework.figures.selection import selection_figure
+
+    return selection_figure(
+        chosen.table,
+        chosen.known,
+        against=chosen.held_out.against,
+        encoder=chosen.encoder,
+        wanted=chosen.wanted,
+    )
 
 
 def _request(
@@ -173,7 +179,7 @@ def _request(
         UserError: the classifier's mapping is not one, or a name is unknown.
     """
     from framework.config.schema import component_from
-    from framework.selection.selection import Request
+    from framework.selection.selection import Request, Selection
 
     named = component_from(PREDICTORS.default if classifier is None else classifier, "classifier")
     a_run = model is not None and model not in ENCODERS.names()
