@@ -70,7 +70,6 @@ def explain(
     """
     from framework.base.progress import Stages
     from framework.figures.canvas import save
-    from framework.figures.explanation import explanation_figure
     from framework.selection.explanation import explain_field
 
     if figure is not None:
@@ -91,18 +90,7 @@ def explain(
             )
         explained = explain_field(fields, field, stages)
     if figure is not None:
-        drawn = explanation_figure(
-            f"{'-'.join(explained.field.split())} by {explained.encoder}: score "
-            f"{explained.score:.3g}, rank {explained.rank:,} of {explained.candidates:,} "
-            f"candidates; {explained.reported.partition(';')[0]}",
-            score=explained.score,
-            background=explained.background,
-            elements=explained.elements,
-            combinations=explained.combinations,
-            scores=explained.scores,
-            neighbours=explained.neighbours,
-        )
-        save(drawn, Path(figure))
+        save(explained.figure(), Path(figure))
     return explained
 
 

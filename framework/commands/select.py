@@ -38,11 +38,10 @@ from framework.runs.finished import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from framework.selection.listing import Wanted
     from framework.selection.merit import Wish
-    from framework.selection.selection import Request, Selection
+    from framework.selection.selection import Request
 
 TARGET, ABOVE = "band_gap", 4.5
 """What is wanted where nothing is said: wide band gaps (eV), as PhaseSelect asks for."""
@@ -145,23 +144,10 @@ def select(  # long: its options, one a line
         executor = executor_for(workers, None, Path(runs), len(PIECES))
         chosen = select_fields(request, executor, lambda piece, *done: bars[piece](*done))
     if figure is not None:
-        save(_drawn(chosen), Path(figure))
+        save(chosen.figure(), Path(figure))
     table = chosen.table
     table.attrs = chosen.attrs
     return table
-
-
-def _drawn(chosen: Selection) -> Figure:
-    """The figure of a selection."""
-    from framework.figures.selection import selection_figure
-
-    return selection_figure(
-        chosen.table,
-        chosen.known,
-        against=chosen.held_out.against,
-        encoder=chosen.encoder,
-        wanted=chosen.wanted,
-    )
 
 
 def _request(
@@ -179,7 +165,7 @@ def _request(
         UserError: the classifier's mapping is not one, or a name is unknown.
     """
     from framework.config.schema import component_from
-    from framework.selection.selection import Request, Selection
+    from framework.selection.selection import Request
 
     named = component_from(PREDICTORS.default if classifier is None else classifier, "classifier")
     a_run = model is not None and model not in ENCODERS.names()
@@ -200,7 +186,7 @@ def _request(
     )
 
 
-def command(
+def command(  # long: its options, one a line
     encoder: Annotated[
         str | None,
         typer.Argument(metavar="[ENCODER_OR_RUN]", show_default="the best encoder"),

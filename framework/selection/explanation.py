@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from framework.base.progress import Stages
 from framework.selection.fields import Fields
 from framework.selection.nearest import ReportedFields
 from framework.selection.shapley import interactions, shapley_values
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BACKGROUND = 300
 """Candidates that absent elements are taken from, drawn once."""
@@ -75,6 +79,22 @@ class Explanation:
     neighbours: pd.DataFrame
     scores: np.ndarray
     notes: tuple[str, ...]
+
+    def figure(self) -> Figure:
+        """What elements, pairs and triples add, and where the field stands."""
+        from framework.figures.explanation import explanation_figure
+
+        name, reported = "-".join(self.field.split()), self.reported.partition(";")[0]
+        return explanation_figure(
+            f"{name} by {self.encoder}: score {self.score:.3g}, rank {self.rank:,} of "
+            f"{self.candidates:,} candidates; {reported}",
+            score=self.score,
+            background=self.background,
+            elements=self.elements,
+            combinations=self.combinations,
+            scores=self.scores,
+            neighbours=self.neighbours,
+        )
 
 
 def explain_field(fields: Fields, text: str, stages: Stages) -> Explanation:

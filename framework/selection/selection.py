@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,9 @@ from framework.selection.merit import (
     merit,
 )
 from framework.selection.nearest import ReportedFields
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HOLD_OUT = "random"
 """The split by which an encoder is judged."""
@@ -103,6 +106,18 @@ class Selection:
     encoder: str
     wanted: str
     attrs: dict[Any, str]
+
+    def figure(self) -> Figure:
+        """Merit against accessibility."""
+        from framework.figures.selection import selection_figure
+
+        return selection_figure(
+            self.table,
+            self.known,
+            against=self.held_out.against,
+            encoder=self.encoder,
+            wanted=self.wanted,
+        )
 
 
 class Work:
