@@ -141,6 +141,8 @@ def _parse_either(text: str) -> tuple[str, str, Hashable]:
     try:
         return _parse(text)
     except ValueError as not_symbols:
+        if _is_element_set(text):  # with an element that repeats
+            raise
         try:
             element_set = formula_element_set(text)
         except ValueError:

@@ -124,6 +124,10 @@ def command(
     """
     if run is not None and encoder is not None:
         raise UserError("an encoder is fitted anew or taken from a run; give --encoder or --from")
+    if run in ENCODERS.names():
+        raise UserError(
+            f"--from {run}: is an encoder, not a finished run; --encoder {run} fits it anew"
+        )
     if encoder is not None:
         ENCODERS.require(encoder, "--encoder")
     require_output(out, data, features)

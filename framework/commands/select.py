@@ -111,7 +111,8 @@ def select(  # long: its options, one a line
         UserError: anything in it is unknown or unusable, or no candidate is left.
 
     Example:
-        >>> table = select("element_frequency", reported="fields.txt", pattern="M-M'-A", above=3.0)
+        >>> of = {"reported": "fields.txt", "pattern": "M-M'-A", "above": 3.0}
+        >>> table = select("element_frequency", data="gaps.csv", **of)
         >>> bool(table["joint"].is_monotonic_decreasing)
         True
     """

@@ -524,7 +524,8 @@ def test_a_setting_given_twice_is_refused():
     ("command", "message"),
     [
         (("rnk",), "No such command 'rnk'. Did you mean 'rank'"),
-        (("rank",), "Missing argument 'ENCODER_OR_RUN'"),
+        (("run",), "Missing argument 'ENCODER'"),
+        (("explain",), "Missing argument 'FIELD'"),
         (("rank", "pca", "--contain", "Li"), "No such option: --contain"),
         (("models", "a", "b"), "Got unexpected extra argument"),
         (("benchmark", "tiny.yaml", "--workers", "0"), "greater than or equal to 1"),

@@ -1,6 +1,7 @@
 """Explanations of scores that are known: sums over elements, over pairs, and any function."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,9 +49,7 @@ class Planted(Encoder):
 
 def planted(of) -> Fields:
     fields = tiny_fields()
-    return Fields(
-        fields.settings, fields.items, fields.representation, fields.samples, Planted(of)
-    )
+    return Fields(fields.settings, fields.items, fields.representation, fields.samples, Planted(of))
 
 
 def weight(z):
@@ -68,7 +67,17 @@ def test_of_a_sum_over_elements_each_adds_its_own_less_the_mean_of_its_kind():
     found = contributions(field, subset_values(fields, field))
     cations, anions = [], []
     for other in background:
-        numbers = {"K": 19, "Mg": 12, "Ca": 20, "Sr": 38, "Zn": 30, "Al": 13, "S": 16, "Cl": 17, "F": 9}
+        numbers = {
+            "K": 19,
+            "Mg": 12,
+            "Ca": 20,
+            "Sr": 38,
+            "Zn": 30,
+            "Al": 13,
+            "S": 16,
+            "Cl": 17,
+            "F": 9,
+        }
         values = {symbol: weight(numbers[symbol]) for symbol in other.split()}
         anions += [v for s, v in values.items() if s in ("S", "Cl", "F")]
         cations += [v for s, v in values.items() if s not in ("S", "Cl", "F")]
@@ -84,13 +93,17 @@ def test_of_a_sum_over_elements_each_adds_its_own_less_the_mean_of_its_kind():
 
 
 def test_of_a_sum_over_pairs_no_triple_adds_anything():
-    fields = planted(lambda numbers: sum(bond(*pair) for pair in itertools.combinations(numbers, 2)))
+    fields = planted(
+        lambda numbers: sum(bond(*pair) for pair in itertools.combinations(numbers, 2))
+    )
     found = contributions("Li Na O", subset_values(fields, "Li Na O"))["combinations"]
     assert found.query("size == 3")["adds"].item() == pytest.approx(0, abs=1e-9)
     assert found.query("size == 2")["adds"].abs().max() > 0.05
 
 
-@pytest.mark.parametrize("encoder", ["element_frequency", "random_score", "pair_cooccurrence", "pca"])
+@pytest.mark.parametrize(
+    "encoder", ["element_frequency", "random_score", "pair_cooccurrence", "pca"]
+)
 def test_contributions_add_up_to_the_score_less_the_mean_of_the_background(encoder):
     fields = tiny_fields(encoder)
     explained = explain_field(fields, "Li-Na-O", Stages(False))
@@ -140,7 +153,9 @@ def test_a_kept_set_is_completed_by_as_many_elements_as_it_lacks():
 
 def test_the_background_shares_no_element_where_it_can():
     names = np.array([" ".join(sorted(field.split())) for field in FIELDS])
-    assert all({*name.split()}.isdisjoint({"Li", "Na", "O"}) for name in background_of("Li Na O", names))
+    assert all(
+        {*name.split()}.isdisjoint({"Li", "Na", "O"}) for name in background_of("Li Na O", names)
+    )
     with_lithium = np.array([name for name in names if "Li" in name.split()])
     assert len(background_of("Li Na O", with_lithium)) == len(with_lithium)
 
@@ -165,11 +180,9 @@ def test_a_reported_field_is_said_to_be_no_prediction():
 
 
 def test_the_entry_of_a_reported_field_is_its_earliest_material():
-    with open("dated.csv", "w") as file:
-        file.write("formula,year\n")
-        for i, field in enumerate(REPORTED):
-            file.write(f"{''.join(field.split())},{1950 + i}\n")
-        file.write(f"{''.join(REPORTED[30].split())}2,1900\n")
+    formulas = ["".join(field.split()) for field in REPORTED]
+    rows = [f"{text},{1950 + i}" for i, text in enumerate(formulas)]
+    Path("dated.csv").write_text("\n".join(["formula,year", *rows, f"{formulas[30]}2,1900"]) + "\n")
     data = {"name": "file", "path": "dated.csv", "time": "year"}
     fields = Fields.named("element_frequency", {}, dataset=data, task=TASK)
     explained = explain_field(fields, REPORTED[30], Stages(False))
