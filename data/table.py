@@ -169,8 +169,8 @@ def _read(quantity: Quantity, cell: str, censored: bool) -> tuple[float, int]:
         raise ValueError(f"column '{quantity.column}' {error}") from None
     if read.limit and not censored:
         raise ValueError(
-            f"column '{quantity.column}' holds '{cell}', a limit and not a value; the setting "
-            "censored takes it as a limit"
+            f"column '{quantity.column}' holds '{cell}', a limit and not a value; --censored, "
+            "or the setting censored, takes it as a limit"
         )
     return read.value, read.limit
 

@@ -27,6 +27,7 @@ def cif_folder(
     strict: bool = False,
     properties: Sequence[str] | None = None,
     time: str = "",
+    censored: bool = False,
 ) -> xr.Dataset:
     """The crystals of a folder's `.cif` files, those of folders inside it too, by name.
 
@@ -46,6 +47,7 @@ def cif_folder(
         strict: an unusable file or row is an error.
         properties: the columns to read; None for every column in which most cells are numbers.
         time: the column that gives the order of entry, such as a year.
+        censored: take `<1E-10` as 1E-10 and say so in the variable `<property>_limit`.
 
     Raises:
         UserError: there is no such folder, it holds no CIF, a column is not there, or nothing
@@ -64,7 +66,13 @@ def cif_folder(
         return cif.formula, cif.element_set, name
 
     fields, unusable, account = read_materials(
-        table, column, parse, properties=properties, time=time, values_differ=False
+        table,
+        column,
+        parse,
+        properties=properties,
+        time=time,
+        values_differ=False,
+        censored=censored,
     )
     at = table.header.index(column)
     listed, used = _rows_of(table, at, cifs, {row.line for row in unusable})

@@ -27,6 +27,7 @@ def crystal_csv(
     column: str = "cif",
     properties: Sequence[str] | None = None,
     time: str = "",
+    censored: bool = False,
 ) -> xr.Dataset:
     """The materials of a CSV file (or `.csv.gz`) with a column of CIF texts, as CDVAE's MP-20.
 
@@ -43,6 +44,7 @@ def crystal_csv(
         column: the column that holds the CIF texts.
         properties: the columns to read; None for every column in which most cells are numbers.
         time: the column that gives the order of entry, such as a year.
+        censored: take `<1E-10` as 1E-10 and say so in the variable `<property>_limit`.
 
     Raises:
         UserError: the file cannot be read, a column is not there, or no row is usable.
@@ -60,7 +62,7 @@ def crystal_csv(
         return cif.formula, cif.element_set, text
 
     contents, unusable, account = read_materials(
-        table, column, parse, properties=properties, time=time
+        table, column, parse, properties=properties, time=time, censored=censored
     )
     unusable = [replace(row, text=_shortened(row.text)) for row in unusable]
     if strict:

@@ -29,7 +29,10 @@ COLUMNS = ("elements", "element_set")
 
 
 def element_set_list(
-    path: str | Path, strict: bool = False, properties: Sequence[str] | None = None
+    path: str | Path,
+    strict: bool = False,
+    properties: Sequence[str] | None = None,
+    censored: bool = False,
 ) -> xr.Dataset:
     """The element sets of a list or a table, plain or compressed; their formulas are unknown ("").
 
@@ -45,12 +48,14 @@ def element_set_list(
         path: the file.
         strict: an unusable row is an error, and so is a column of numbers that is not used.
         properties: the columns to read; None for every column in which most cells are numbers.
+        censored: take `<1E-10` as 1E-10 and say so in the variable `<property>_limit`.
 
     Raises:
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     table = _read(Path(path), _PURPOSE, COLUMNS, _is_element_set)
-    return _materials(table, has_column(table, *COLUMNS), _parse, strict, properties)
+    column = has_column(table, *COLUMNS)
+    return _materials(table, column, _parse, strict, properties, censored)
 
 
 def candidate_list(path: str | Path, strict: bool = False) -> xr.Dataset:
@@ -63,16 +68,21 @@ def candidate_list(path: str | Path, strict: bool = False) -> xr.Dataset:
     table = _read(Path(path), _CANDIDATES, (*COLUMNS, *FORMULA_COLUMNS), _is_either)
     column = next((name for name in COLUMNS if name in table.header), None)
     column = column or column_of_formulas(table.header) or has_column(table, *COLUMNS)
-    return _materials(table, column, _parse_either, strict, ())
+    return _materials(table, column, _parse_either, strict, (), False)
 
 
 def _materials(
-    table: Table, column: str, parse: Parse, strict: bool, properties: Sequence[str] | None
+    table: Table,
+    column: str,
+    parse: Parse,
+    strict: bool,
+    properties: Sequence[str] | None,
+    censored: bool,
 ) -> xr.Dataset:
     """The element sets of a column, each once."""
     path = table.path
     contents, unusable, account = read_materials(
-        table, column, parse, properties=properties, values_differ=False
+        table, column, parse, properties=properties, values_differ=False, censored=censored
     )
     if strict:
         refuse_left_out(unusable, account, path)

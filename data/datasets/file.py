@@ -27,6 +27,7 @@ def file(
     formula_column: str = "",
     properties: Sequence[str] | None = None,
     time: str = "",
+    censored: bool = False,
 ) -> xr.Dataset:
     """The materials of a file, by the reader that its content asks for.
 
@@ -39,23 +40,24 @@ def file(
         formula_column: the column that holds the formulas, if its name does not say so.
         properties: the columns to read; None for every column in which most cells are numbers.
         time: the column that gives the order of entry, such as a year.
+        censored: take `<1E-10` as 1E-10 and say so in the variable `<property>_limit`.
 
     Raises:
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
     path = Path(path)
     if holds_cifs(path):
-        return cif_folder(path, strict, properties=properties, time=time)
+        return cif_folder(path, strict, properties=properties, time=time, censored=censored)
     header = () if is_text(path) and is_list(read_lines(path, _PURPOSE)) else _header(path)
     if formula_column or (column_of_formulas(header) and _CIF not in header):
-        return formula_csv(path, strict, formula_column, properties, time)
+        return formula_csv(path, strict, formula_column, properties, time, censored)
     if _CIF in header:
-        return crystal_csv(path, strict, properties=properties, time=time)
+        return crystal_csv(path, strict, properties=properties, time=time, censored=censored)
     if time:
         raise UserError(f"{path}: element sets have no time; leave out '{time}'")
     if len(header) > 1 and not set(header) & set(COLUMNS):
         require_formula_column(read_table(path, _PURPOSE))  # refuses, and suggests a column
-    return element_set_list(path, strict, properties)
+    return element_set_list(path, strict, properties, censored)
 
 
 def _header(path: Path) -> tuple[str, ...]:

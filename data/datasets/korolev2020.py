@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,15 @@ def korolev2020(path: str | Path, strict: bool = False) -> xr.Dataset:
     sets: dict[str, str] = {}
     unusable: list[UnusableRow] = []
     for name, (stem, _, _) in PROPERTIES.items():
-        read = [formula_csv(_file(folder, f"{stem}_{part}"), strict) for part in PARTS]
+        files = [_file(folder, f"{stem}_{part}") for part in PARTS]
+        read = [formula_csv(file, strict) for file in files]
         formulas = np.concatenate([ds["formula"].values.astype(str) for ds in read])
         values = np.concatenate([ds["target"].values for ds in read])
         values = np.log(values) if name.startswith("ln_") else values
         columns[name] = pd.Series(values, formulas).groupby(level=0).mean()
-        for ds in read:
+        for file, ds in zip(files, read, strict=True):
             sets |= dict(zip(ds["formula"].values, ds["element_set"].values, strict=True))
-            unusable += unusable_rows(ds)
+            unusable += [replace(row, file=str(file)) for row in unusable_rows(ds)]
     table = pd.DataFrame(columns)
     return data_set(
         {

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import xarray as xr
 
-from data.element_sets import numbers
+from data.element_sets import ATOMIC_NUMBERS, SYMBOLS
 from framework.base.errors import UserError
 from framework.registry.parameters import Choice, Int
 from framework.registry.registry import REPRESENTATIONS
@@ -27,7 +27,7 @@ def leave_one_cluster_out(
 
     Args:
         features: what makes fields alike: an element table, whose order statistics are
-            clustered, or ``random_projection``, the elements themselves (118 columns of 0 and 1)
+            clustered (mean, spread, lowest and highest where sets differ in size), or ``random_projection``, the elements themselves (118 columns of 0 and 1)
             projected to the width that magpie has: the baseline featurisation, which knows no
             chemistry.
         kernel: ``rbf`` clusters in the feature space of a radial kernel (Nystroem), which gives
@@ -58,13 +58,18 @@ def leave_one_cluster_out(
 
 def _points(fields: xr.Dataset, features: str, seed: int) -> np.ndarray:
     table = "magpie" if features == RANDOM_PROJECTION else features
-    representation = REPRESENTATIONS.load("phase_field")(features=table)
-    everything = np.arange(fields.sizes["material"])
-    points: np.ndarray = representation.fit(fields, everything).transform(fields).descriptors()
+    sets = [str(text).split() for text in fields["element_set"].values]
+    one_size = len({len(symbols) for symbols in sets}) == 1
+    representation = REPRESENTATIONS.load("phase_field" if one_size else "element_set")
+    everything = np.arange(len(sets))
+    fitted = representation(features=table).fit(fields, everything)
+    points: np.ndarray = fitted.transform(fields).descriptors()
+    if not one_size:
+        points = points[:, len(SYMBOLS) :]  # what elements they are comes first
     if features != RANDOM_PROJECTION:
         return points
-    holds = np.zeros((len(points), 119))
-    elements = numbers(fields["element_set"].values)
-    holds[np.arange(len(points))[:, None], elements] = 1
+    holds = np.zeros((len(sets), 119))
+    for row, symbols in zip(holds, sets, strict=True):
+        row[[ATOMIC_NUMBERS[symbol] for symbol in symbols]] = 1
     width = points.shape[1]
     return holds @ np.random.default_rng(seed).normal(size=(119, width)) / np.sqrt(width)

@@ -67,7 +67,9 @@ def cell(row: Mapping[Any, Any], metric: str) -> str:
 
 
 def with_interval(value: float, low: float, high: float, sign: str = "") -> str:
-    """A value with its interval, if it has one."""
+    """A value with its interval, if it has one, or that there is none."""
+    if np.isnan(value):
+        return "no value"
     ends = "no interval" if np.isnan(low) else f"[{low:{sign}.3f}, {high:{sign}.3f}]"
     return f"{value:{sign}.3f} {ends}"
 

@@ -10,7 +10,7 @@ import typer
 from framework.base.errors import UserError, nearest
 from framework.commands.opened import RunArgument, named_run, saved_run
 from framework.commands.options import RunsOption, require_output
-from framework.commands.printing import new_table, print_table
+from framework.commands.printing import new_table, print_reads, print_table
 from framework.registry.registry import ENCODERS
 from framework.runs.finished import RUNS
 
@@ -113,6 +113,7 @@ def command(
     Example: `phasezoo audit 3f2a`
     """
     from framework.audit.quantities import QUANTITIES
+    from framework.runs.items import items_of
 
     require_output(out)
     require_figure(out)
@@ -125,6 +126,8 @@ def command(
     for name, value in audited.values.items():
         table.add_row(name, f"{value:.3f}", QUANTITIES[name])
     print_table(table)
+    rows = out.with_suffix(".unusable_rows.csv")
+    print_reads(items_of(saved_run(run, runs).settings), rows)
     figures = [path for path in (out, clusters_path(out)) if path.exists()]
     typer.echo(f"figures in {' and '.join(map(str, figures))}")
 

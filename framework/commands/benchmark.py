@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.base.errors import UserError
 from framework.commands.options import (
+    CensoredOption,
     ExperimentArgument,
     FormulaColumnOption,
     PropertyOption,
@@ -62,6 +62,7 @@ def command(
     scheduler: SchedulerOption = None,
     formula_column: FormulaColumnOption = None,
     property_: PropertyOption = None,
+    censored: CensoredOption = False,
     strict: StrictOption = False,
     track: TrackOption = True,
     runs: RunsOption = Path("runs"),
@@ -71,22 +72,13 @@ def command(
     Example: `phasezoo benchmark experiments/phase_field_benchmark.yaml --workers 2`
     """
     from framework.config.experiment import read_experiment
-    from framework.contracts.dataset import refuse_unusable, unusable_rows
     from framework.runs.data import with_data
-    from framework.runs.items import items_of
-    from framework.runs.plan import plan
+    from framework.runs.plan import require_all_used
 
     experiment = read_experiment(path)
-    reading = reading_of(formula_column, property_)
-    if data is not None:
-        experiment = with_data(experiment, data, strict=strict, **reading)
-    elif reading:
-        raise UserError(
-            "--formula-column and --property say how the file of --data is read; name it"
-        )
-    if strict:  # whichever file of the YAML it is that holds unusable rows
-        rows = unusable_rows(items_of(plan(experiment, str(path), runs)[0].settings))
-        refuse_unusable(rows, f"{path}: its files")
+    experiment = with_data(experiment, data, **reading_of(formula_column, property_, censored))
+    if strict:
+        require_all_used(experiment, str(path), runs)
     outcome = benchmark(
         experiment,
         runs,

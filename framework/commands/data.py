@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framework.commands.options import (
+    CensoredOption,
     FormulaColumnOption,
     PropertyOption,
     StrictOption,
@@ -61,6 +62,7 @@ def data_validate(
     path: Annotated[Path, typer.Argument(help="A file of formulas or element sets.")],
     formula_column: FormulaColumnOption = None,
     property_: PropertyOption = None,
+    censored: CensoredOption = False,
     strict: StrictOption = False,
 ) -> None:
     """Read a file as a run would, and say what can be used.
@@ -71,7 +73,7 @@ def data_validate(
     from framework.registry.registry import DATASETS
     from framework.runs.reads import Read
 
-    reading = reading_of(formula_column, property_)
+    reading = reading_of(formula_column, property_, censored)
     dataset = DATASETS.load("file")(str(path), strict=strict, **reading)
     describe_data(dataset)
     rows = unusable_rows(dataset)

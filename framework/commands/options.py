@@ -33,6 +33,9 @@ PropertyOption = Annotated[
     list[str] | None,
     typer.Option("--property", help="Column of that file to read; repeat it for several."),
 ]
+CensoredOption = Annotated[
+    bool, typer.Option("--censored", help="Take limits such as <1E-10 in that file as values.")
+]
 PatternOption = Annotated[
     str | None, typer.Option("--pattern", help="Field space, for instance M-M'-A-A'.")
 ]
@@ -61,9 +64,15 @@ SeedOption = Annotated[
 ]
 
 
-def reading_of(formula_column: str | None, properties: list[str] | None) -> dict[str, Any]:
+def reading_of(
+    formula_column: str | None, properties: list[str] | None = None, censored: bool = False
+) -> dict[str, Any]:
     """How a user's file is to be read, as settings of the data set `file`."""
-    given = {"formula_column": formula_column, "properties": properties and tuple(properties)}
+    given = {
+        "formula_column": formula_column,
+        "properties": properties and tuple(properties),
+        "censored": censored,
+    }
     return {name: value for name, value in given.items() if value}
 
 

@@ -112,12 +112,12 @@ def print_notes(carrier: HasAttrs) -> None:
         typer.echo(f"note     {note}")
 
 
-def print_reads(source: HasAttrs, path: Path) -> None:
+def print_reads(source: HasAttrs, path: Path | None = None) -> None:
     """What was read of the user's files, what was used, and what was left out and why.
 
     Args:
         source: items, or a table or objective made from them.
-        path: the side file that names every row that was left out.
+        path: the side file that names every row that was left out; none is written without.
     """
     from framework.contracts.dataset import write_unusable_rows
 
@@ -126,6 +126,6 @@ def print_reads(source: HasAttrs, path: Path) -> None:
         typer.echo(f"read     {read.text()}")
         for note in read.notes:
             typer.echo(f"         {note}")
-    if any(read.left_out for read in reads):
+    if path is not None and any(read.left_out for read in reads):
         write_unusable_rows(source, path)
         typer.echo(f"         each row that was left out, by line and reason: {path}")

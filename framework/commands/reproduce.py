@@ -14,7 +14,7 @@ import typer
 
 from framework.commands.opened import RunArgument, named_run
 from framework.commands.options import RunsOption
-from framework.commands.printing import new_table, print_table
+from framework.commands.printing import new_table, print_reads, print_table
 from framework.runs.finished import RUNS, find_run, is_mlflow_id, is_run
 
 if TYPE_CHECKING:
@@ -29,12 +29,14 @@ class Reproduction:
         values: by quantity, as recorded and again; NaN where one of the two lacks it.
         arrays: whether scores, replicates and latent vectors are equal to the bit; empty where
             none were recorded.
+        items: what was judged, with what was read of the user's files.
         changed: what decides numbers and has changed since: code, data, versions; by name, as
             recorded and now.
     """
 
     values: dict[str, tuple[float, float]]
     arrays: dict[str, bool]
+    items: xr.Dataset
     changed: dict[str, tuple[str, str]]
 
     @property
@@ -103,6 +105,7 @@ def print_reproduction(run: str, again: Reproduction) -> None:
         typer.echo(f"{run}: NOT reproduced; {len(again.differing)} quantities differ")
     for name, (then, now) in again.changed.items():
         typer.echo(f"  changed since: {name} {then} -> {now}")
+    print_reads(again.items)
     if not again.holds and not again.changed:
         typer.echo("  code, data and versions have not changed: the processor may differ")
 
@@ -110,6 +113,7 @@ def print_reproduction(run: str, again: Reproduction) -> None:
 def _cell_again(folder: Path, runs: Path) -> Reproduction:
     from framework.runs.cell import read_cell
     from framework.runs.execution import execute
+    from framework.runs.items import items_of
     from framework.runs.run import Run
     from framework.runs.settings import read_settings
 
@@ -118,16 +122,18 @@ def _cell_again(folder: Path, runs: Path) -> Reproduction:
     run = Run(settings, before.attrs["encoder"], before.attrs["split"], int(before.attrs["seed"]))
     changed = _changed(settings, json.loads(before.attrs["versions"]))
     if "data" in changed:
-        return Reproduction({}, {"items": False}, changed)
+        return Reproduction({}, {"items": False}, items_of(settings), changed)
     with tempfile.TemporaryDirectory() as scratch:
         again = read_cell(execute(run, Path(scratch), finished=runs))
     arrays = {
         name: before[name].identical(again[name]) for name in ("score", "replicates", "latent")
     }
-    return Reproduction(_paired(_measured(before), _measured(again)), arrays, changed)
+    values = _paired(_measured(before), _measured(again))
+    return Reproduction(values, arrays, items_of(settings), changed)
 
 
 def _trial_again(folder: Path, metrics: Mapping[str, float], runs: Path) -> Reproduction:
+    from framework.runs.items import items_of
     from framework.runs.run import Run
     from framework.search.tuning.trial import values_of
 
@@ -135,13 +141,13 @@ def _trial_again(folder: Path, metrics: Mapping[str, float], runs: Path) -> Repr
     settings = content["settings"]
     changed = _changed(settings, content["versions"])
     if "data" in changed:
-        return Reproduction({}, {"items": False}, changed)
+        return Reproduction({}, {"items": False}, items_of(settings), changed)
     trial = Run(settings, settings["encoder"]["name"], "", settings["seed"])
     again = values_of(trial, runs=runs)
     again.pop("seconds_fit")
     prefix = "validation/"
     recorded = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}
-    return Reproduction(_paired(recorded, again), {}, changed)
+    return Reproduction(_paired(recorded, again), {}, items_of(settings), changed)
 
 
 def _measured(cell: xr.Dataset) -> dict[str, float]:

@@ -12,12 +12,14 @@ from framework.commands.options import (
     CandidatesOption,
     DataOption,
     FeaturesOption,
+    FormulaColumnOption,
     PatternOption,
     RunsOption,
     SeedOption,
     SetOption,
     StrictOption,
     TrackOption,
+    reading_of,
     settings_of,
 )
 from framework.commands.printing import finish, new_table, print_table
@@ -38,6 +40,7 @@ def run(
     pattern: str | None = None,
     candidates: str | Path | None = None,
     features: str | None = None,
+    formula_column: str | None = None,
     strict: bool = False,
     runs: Path = RUNS,
     track: bool = False,
@@ -52,7 +55,8 @@ def run(
         split, seed: the hold-out.
         pattern, candidates: the field space, and a file of candidates in place of all of it.
         features: element table of the representation.
-        strict: refuse rows of a file that cannot be used.
+        formula_column: the column of formulas of the file of ``data``.
+        strict: refuse files of which a row is left out.
         parameters: settings of the encoder.
 
     Raises:
@@ -65,14 +69,15 @@ def run(
     """
     from framework.commands.benchmark import benchmark
     from framework.config.experiment import experiment_from
+    from framework.runs.plan import require_all_used
 
     ENCODERS.require(encoder)
     representation = ENCODERS.entry(encoder).constants.get("representation", "")
     experiment = experiment_from(
         {
             "name": f"run-{encoder}",
-            "dataset": data_component(data, strict=strict),
-            "task": ranking_of_fields(pattern, candidates, strict),
+            "dataset": data_component(data, **reading_of(formula_column)),
+            "task": ranking_of_fields(pattern, candidates),
             "representations": {representation: {"features": features}} if features else {},
             "splits": [split],
             "seeds": [seed],
@@ -80,6 +85,8 @@ def run(
         },
         where="run",
     )
+    if strict:
+        require_all_used(experiment, "run", Path(runs))
     return benchmark(experiment, Path(runs), track=track, progress=progress, where="run")
 
 
@@ -92,6 +99,7 @@ def command(
     candidates: CandidatesOption = None,
     features: FeaturesOption = None,
     setting: SetOption = None,
+    formula_column: FormulaColumnOption = None,
     strict: StrictOption = False,
     track: TrackOption = True,
     runs: RunsOption = Path("runs"),
@@ -108,6 +116,7 @@ def command(
         pattern=pattern,
         candidates=candidates,
         features=features,
+        formula_column=formula_column,
         strict=strict,
         runs=runs,
         track=track,
@@ -134,7 +143,8 @@ def print_metrics(outcome: Outcome) -> None:
     value = f"mean over {len(folds)} folds" if several else "value"
     table = new_table("metric", value, "95 % interval", "random order")
     for name in metrics:
-        interval = f"{row[f'{name}_low']:.4f} .. {row[f'{name}_high']:.4f}"
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        interval = f"{low:.4f} .. {high:.4f}" if low == low else "none: too few hits"
         table.add_row(name, f"{row[name]:.4f}", interval, f"{row[f'{name}_random']:.4f}")
     print_table(table)
     if not several:

@@ -10,11 +10,16 @@ import typer
 
 from framework.base.databases import shown
 from framework.commands.options import (
+    CensoredOption,
     ExperimentArgument,
+    FormulaColumnOption,
+    PropertyOption,
     RunsOption,
     SchedulerOption,
+    StrictOption,
     TrackOption,
     WorkersOption,
+    reading_of,
 )
 from framework.commands.printing import finish, new_table, print_leaderboard, print_table, spoken
 from framework.commands.tracked import tracker
@@ -60,7 +65,7 @@ def tune(
     )
 
 
-def command(
+def command(  # long: one line an option
     path: ExperimentArgument,
     encoder: Annotated[
         str | None, typer.Option(help="Encoder to tune.", show_default="the YAML's, or its first")
@@ -81,6 +86,10 @@ def command(
         float | None, typer.Option(min=0, help="Seconds after which no new trial starts.")
     ] = None,
     data: Annotated[str | None, typer.Option("--data", help="In place of the YAML's data.")] = None,
+    formula_column: FormulaColumnOption = None,
+    property_: PropertyOption = None,
+    censored: CensoredOption = False,
+    strict: StrictOption = False,
     register: Annotated[
         str | None, typer.Option(help="Register the winner in MLflow under this name.")
     ] = None,
@@ -95,9 +104,12 @@ def command(
     """
     from framework.config.experiment import read_experiment
     from framework.runs.data import with_data
+    from framework.runs.plan import require_all_used
 
-    experiment = read_experiment(path)
-    experiment = experiment if data is None else with_data(experiment, data)
+    reading = reading_of(formula_column, property_, censored)
+    experiment = with_data(read_experiment(path), data, **reading)
+    if strict:
+        require_all_used(experiment, str(path), runs)
     tuned = tune(
         experiment,
         runs,

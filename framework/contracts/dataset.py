@@ -38,11 +38,16 @@ from framework.base.errors import UserError
 
 @dataclass(frozen=True)
 class UnusableRow:
-    """A row of a user's file that no material was made of."""
+    """A row of a user's file that no material was made of.
+
+    Attributes:
+        file: where several were read, the one that it is in; "" until then.
+    """
 
     line: int
     reason: str
     text: str
+    file: str = ""
 
 
 def data_set(
@@ -150,11 +155,12 @@ def unusable_rows(carrier: HasAttrs) -> list[UnusableRow]:
 
 
 def write_unusable_rows(carrier: HasAttrs, path: str | Path) -> None:
-    """The side file of the unusable rows: a CSV with the columns line, reason, text."""
+    """The side file of the unusable rows: a CSV with the columns file, line, reason, text."""
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("line", "reason", "text"))
-        writer.writerows((row.line, row.reason, row.text) for row in unusable_rows(carrier))
+        writer.writerow(("file", "line", "reason", "text"))
+        rows = unusable_rows(carrier)
+        writer.writerows((row.file, row.line, row.reason, row.text) for row in rows)
 
 
 def refuse_unusable(rows: Sequence[UnusableRow], path: str | Path) -> None:
@@ -164,10 +170,15 @@ def refuse_unusable(rows: Sequence[UnusableRow], path: str | Path) -> None:
         UserError: there are unusable rows; the first three are shown.
     """
     if rows:
-        first = "; ".join(f"line {row.line}: {row.reason}" for row in rows[:3])
+        files = sorted({row.file or str(path) for row in rows})
+        in_file = (f"{row.file}, " if len(files) > 1 else "" for row in rows)
+        first = "; ".join(
+            f"{where}line {row.line}: {row.reason}"
+            for where, row in zip(in_file, rows[:3], strict=False)
+        )
         more = f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
         raise UserError(
-            f"{path}: {len(rows)} unusable row(s), and strict allows none: {first}{more}; "
+            f"{', '.join(files)}: {len(rows)} unusable row(s), and strict allows none: {first}{more}; "
             "fix the rows or leave strict off to go on without them"
         )
 

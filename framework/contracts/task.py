@@ -115,8 +115,11 @@ class Task(ABC):
         """The materials of a data set that make no item, each with the reason."""
         return []
 
-    def require(self, items: xr.Dataset, split: Split) -> None:
+    def require(self, items: xr.Dataset, split: Split, asked: Sequence[str] = ()) -> None:
         """Refuse a split that cannot be judged, before anything is computed.
+
+        Args:
+            asked: the metrics that the experiment shows.
 
         Raises:
             UserError: it cannot.

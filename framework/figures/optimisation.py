@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from framework.config.optimisation import BASELINE
 from framework.figures.canvas import BLACK, CONTESTANTS, new_figure
-from framework.metrics.bootstrap import over_seeds
+from framework.metrics.intervals import over_seeds
 
 COLUMNS = 4
 """Panels side by side, at most."""

@@ -119,17 +119,3 @@ def centred(values: ArrayLike, replicates: FloatArray) -> FloatArray:
     """
     shift = np.asarray(values, dtype=np.float64) - replicates.mean(axis=-1)
     return replicates + shift[:, None]
-
-
-def over_seeds(curves: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean, low and high (...) of what several seeds gave (seed, ...); of one seed no interval."""
-    curves = np.asarray(curves, dtype=float)
-    mean = curves.mean(axis=0)
-    n = len(curves)
-    if n == 1:
-        nothing = np.full_like(mean, np.nan)
-        return mean, nothing, nothing
-    drawn = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
-    times = np.stack([np.bincount(row, minlength=n) for row in drawn]) / n
-    low, high = interval(np.moveaxis(np.tensordot(times, curves, axes=1), 0, -1))
-    return mean, low, high

@@ -67,6 +67,14 @@ def evaluation_of(
     )
 
 
+def unknown(metrics: Sequence[Metric], n_resamples: int) -> Evaluation:
+    """An evaluation of what cannot be measured: all NaN."""
+    nothing = [float("nan")] * len(metrics)
+    random = {metric.name: float("nan") for metric in metrics}
+    replicates = np.full((len(metrics), n_resamples), np.nan)
+    return evaluation_of(metrics, nothing, random, replicates, [0] * len(metrics))
+
+
 def prefixed(prefix: str, evaluation: Evaluation) -> Evaluation:
     """The same evaluation with a prefix before the name of every metric."""
 

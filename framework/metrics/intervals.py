@@ -8,6 +8,8 @@ metric: at ten hits and an AUROC of 0.9 they cover the truth in 80 % of cases in
 - below `FEW` (`Metric.fewest`), and where no resample differs from another, a score interval where
   the metric has one, else none.
 
+A handful of seeds is not resampled at all: Student's t.
+
 `tests/framework/metrics/test_coverage.py` measures what they cover.
 """
 
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from framework.metrics.bootstrap import FloatArray, interval
 from framework.metrics.scales import IDENTITY, Scale
@@ -76,6 +79,33 @@ def holm(p_values: list[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = raised.clip(max=1)
     return corrected.tolist()
+
+
+def over_seeds(values: ArrayLike, level: float = 0.95) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean, low and high (...) of what several seeds gave (seed, ...); of one seed no interval.
+
+    Resampling five seeds covers the mean in 83 % of cases in place of 95 %.
+    """
+    values = np.asarray(values, dtype=float)
+    mean, n = values.mean(axis=0), len(values)
+    if n == 1:
+        nothing = np.full_like(mean, np.nan)
+        return mean, nothing, nothing
+    half = _students_t(0.5 + level / 2, n - 1) * values.std(axis=0, ddof=1) / n**0.5
+    return mean, mean - half, mean + half
+
+
+def p_over_seeds(differences: ArrayLike) -> float:
+    """Two-sided, of paired differences (seed,) being 0 in the mean: Student's t, and the sign test
+    where they are all equal."""
+    differences = np.asarray(differences, dtype=float)
+    n, mean = len(differences), float(differences.mean())
+    spread = float(differences.std(ddof=1)) / n**0.5 if n > 1 else 0.0
+    if not spread > 0:
+        return 1.0 if mean == 0 else 2.0 ** (1 - n)
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(n - 1, -abs(mean) / spread))
 
 
 def share_score(share: float, n: float, level: float = 0.95) -> Interval:

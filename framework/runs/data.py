@@ -15,10 +15,8 @@ DATASET = "oqmd_icsd"
 """The data set where none is named."""
 
 
-def with_data(
-    experiment: Experiment, data: str | Path, *, strict: bool = False, **reading: Any
-) -> Experiment:
-    """The experiment on other data.
+def with_data(experiment: Experiment, data: str | Path | None, **reading: Any) -> Experiment:
+    """The experiment on other data, or as it is where there are none.
 
     Where its own data set reads a path (a published system's folder), that path is meant.
 
@@ -28,13 +26,18 @@ def with_data(
     Raises:
         UserError: no data set has this name, or one by name is to be read otherwise.
     """
+    if data is None:
+        if reading:
+            options = ", ".join("--" + name.replace("_", "-") for name in reading)
+            raise UserError(f"{options}: say how the file of --data is read; name it")
+        return experiment
     named = experiment.dataset
     reads = named.name in DATASETS.names() and "path" in parameters(DATASETS.load(named.name))
     if reads and not reading and str(data) not in DATASETS.names():
-        given = {**named.parameters, "path": str(data), **({"strict": True} if strict else {})}
+        given = {**named.parameters, "path": str(data)}
         component = Component(name=named.name, parameters=given)
     else:
-        component = Component.model_validate(data_component(data, strict=strict, **reading))
+        component = Component.model_validate(data_component(data, **reading))
     return experiment.model_copy(update={"dataset": component})
 
 
@@ -61,7 +64,7 @@ def data_component(data: str | Path, *, strict: bool = False, **reading: Any) ->
 
 
 def ranking_of_fields(
-    pattern: str | None, candidates: str | Path | None, strict: bool
+    pattern: str | None, candidates: str | Path | None, strict: bool = False
 ) -> dict[str, Any]:
     """The task of ranking fields: of a pattern, or the candidates that a file lists."""
     source: dict[str, Any] = {"name": "pattern"}

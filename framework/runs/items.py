@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from framework.base.errors import UserError
-from framework.contracts.dataset import as_json, refuse_unusable, unusable_rows
+from framework.contracts.dataset import UnusableRow, as_json, refuse_unusable, unusable_rows
 from framework.contracts.split import Split, divide
 from framework.registry.registry import DATASETS, SPLITS
 from framework.runs.components import task_of
@@ -65,19 +67,25 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     of_data = [*unusable_rows(data), *unfit]
     reads = []
     if path := component["parameters"].get("path"):
+        of_data = _in_file(of_data, path)
         used = data.sizes["material"] - len(unfit)
         reads.append(Read.of_data(path, data, used, of_data))
+    listed: list[UnusableRow] = []
     for path in named_files(wanted["parameters"]):  # candidates that the user lists
+        listed = _in_file(task_.unusable, path)
         unexplored = int((~items["reported"].values).sum())
-        read = Read.of(path, unexplored, task_.unusable)
-        reads.append(replace(read, notes=list(task_.notes)))
+        reads.append(replace(Read.of(path, unexplored, listed), notes=list(task_.notes)))
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
         "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
-        "unusable_rows": as_json([*of_data, *task_.unusable]),
+        "unusable_rows": as_json([*of_data, *listed]),
         "reads": as_attribute(reads),
     }
     return items
+
+
+def _in_file(rows: Sequence[UnusableRow], path: str | Path) -> list[UnusableRow]:
+    return [replace(row, file=row.file or str(path)) for row in rows]
 
 
 def _about(data: xr.Dataset) -> dict[str, str]:

@@ -37,8 +37,7 @@ def require_measured(experiment: Experiment, task: Task) -> None:
         UserError: with the nearest that it measures.
     """
     tuning = experiment.tuning and experiment.tuning.objectives
-    shown = experiment.metrics or list(task.default_metrics)
-    named = {"metrics": shown, "tuning.objectives": tuning}
+    named = {"metrics": shown(experiment, task), "tuning.objectives": tuning}
     for key, names in named.items():
         for name in names or ():
             if name not in (*task.metrics, "seconds_fit") or (key, name) == (
@@ -51,6 +50,17 @@ def require_measured(experiment: Experiment, task: Task) -> None:
                 )
             if name != "seconds_fit":
                 metric_of(name, key)
+
+
+def shown(experiment: Experiment, task: Task) -> list[str]:
+    """The metrics of an experiment's tables: its own, or those of the task."""
+    return list(experiment.metrics or task.default_metrics)
+
+
+def asked(experiment: Experiment, task: Task) -> list[str]:
+    """The metrics that an experiment shows or searches by."""
+    objectives = (experiment.tuning and experiment.tuning.objectives) or ()
+    return [*shown(experiment, task), *objectives]
 
 
 def _nearest_metric(name: str, known: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ import xarray as xr
 from framework.base.errors import UserError, placed
 from framework.config.experiment import Experiment
 from framework.config.schema import Component
+from framework.contracts.dataset import refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.runs.components import (
@@ -27,8 +28,8 @@ from framework.runs.components import (
 )
 from framework.runs.files import file_digests
 from framework.runs.finished import RUNS
-from framework.runs.items import divided, folds_of, prepared_items
-from framework.runs.measured import measuring, require_measured
+from framework.runs.items import divided, folds_of, items_of, prepared_items
+from framework.runs.measured import asked, measuring, require_measured
 from framework.runs.run import Run, code_of
 from framework.runs.saved import begin
 from framework.runs.settings import same_training
@@ -100,6 +101,16 @@ def plan(experiment: Experiment, where: str = "", runs: Path = RUNS) -> list[Run
     ]
 
 
+def require_all_used(experiment: Experiment, where: str, runs: Path = RUNS) -> None:
+    """What `--strict` means: no row is left out of any file that an experiment reads.
+
+    Raises:
+        UserError: there are such rows; the first three are shown.
+    """
+    items = items_of(plan(experiment, where, runs)[0].settings)
+    refuse_unusable(unusable_rows(items), f"{where}: its files")
+
+
 def _contestants(
     experiment: Experiment, items: xr.Dataset, prefix: str, runs: Path
 ) -> list[_Contestant]:
@@ -137,6 +148,7 @@ def _cells(
     """Every split, seed and fold: the settings that all encoders share there, and its label."""
     data, task = json.dumps(common["dataset"]), json.dumps(common["task"])
     judge = task_of(common["task"])
+    metrics = asked(experiment, judge)
     for i, component in enumerate(experiment.splits):
         place = f"{prefix}splits[{i}]"
         split = resolved(SPLITS, component, place, given=("fields", "seed"))
@@ -148,5 +160,5 @@ def _cells(
                 cell = {**common, "split": {**split, "fold": fold, "seed": drawn}, "seed": seed}
                 with placed(place):
                     # refuses a fold that cannot be judged before anything is computed
-                    judge.require(*divided(cell))
+                    judge.require(*divided(cell), metrics)
                 yield cell, f"{component.title}/{fold}" if fold else component.title

@@ -83,7 +83,7 @@ def test_a_data_set_that_breaks_the_contract_is_refused(changes, message):
 
 
 def test_unusable_rows_come_back_from_netcdf_and_go_to_a_side_file(tmp_path):
-    rows = [UnusableRow(3, "Li appears twice", 'Li Li, "O"'), UnusableRow(9, "é", "")]
+    rows = [UnusableRow(3, "Li appears twice", 'Li Li, "O"'), UnusableRow(9, "é", "", "b.csv")]
     ds = small(unusable=rows)
     ds.to_netcdf(tmp_path / "x.nc")
     back = xr.load_dataset(tmp_path / "x.nc")
@@ -92,9 +92,9 @@ def test_unusable_rows_come_back_from_netcdf_and_go_to_a_side_file(tmp_path):
     write_unusable_rows(back, tmp_path / "rows.csv")
     with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
-            ["line", "reason", "text"],
-            ["3", "Li appears twice", 'Li Li, "O"'],
-            ["9", "é", ""],
+            ["file", "line", "reason", "text"],
+            ["", "3", "Li appears twice", 'Li Li, "O"'],
+            ["b.csv", "9", "é", ""],
         ]
 
 
@@ -102,6 +102,11 @@ def test_strict_refuses_unusable_rows_and_says_how_many():
     refuse_unusable([], "f.csv")
     with pytest.raises(UserError, match=r"f.csv: 5 unusable .* line 0: r; .* and 2 more"):
         refuse_unusable([UnusableRow(i, "r", "") for i in range(5)], "f.csv")
+    rows = [UnusableRow(1, "r", "", "a.csv"), UnusableRow(7, "s", "", "b.csv")]
+    with pytest.raises(
+        UserError, match=r"a.csv, b.csv: 2 unusable .* a.csv, line 1: r; b.csv, line 7: s"
+    ):
+        refuse_unusable(rows, "x")
 
 
 # the embedded data set

@@ -88,3 +88,17 @@ def test_clusters_are_numbered_by_size():
     folds = leave_one_cluster_out(some, seed=0, clusters=4)
     sizes = [int(held.sum()) for held in folds.values()]
     assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 200
+
+
+@pytest.mark.parametrize("features", ["magpie", "random_projection"])
+def test_sets_of_several_sizes_are_clustered_by_chemistry(features):
+    """Oxides of alkali metals apart from alloys of transition metals, whatever their sizes."""
+    ionic = ["Li O", "Na O", "K O", "Li Na O", "K Na O", "K Li O", "K Li Na O"]
+    alloys = ["Fe Ni", "Co Ni", "Co Fe", "Co Fe Ni", "Cr Fe Ni", "Co Cr Ni", "Co Cr Fe Ni"]
+    sets = [" ".join(sorted(text.split())) for text in ionic + alloys]
+    some = xr.Dataset({"element_set": ("material", np.array(sets))})
+    first, second = leave_one_cluster_out(some, 0, clusters=2, features=features).values()
+    assert sorted([first.tolist(), second.tolist()]) == [
+        [False] * 7 + [True] * 7,
+        [True] * 7 + [False] * 7,
+    ]

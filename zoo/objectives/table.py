@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +92,7 @@ class Table(PoolObjective):
             f"{measured.n_rows} rows of {Path(path).name}"
         )
         self.attrs = {
-            "unusable_rows": as_json(measured.unusable),
+            "unusable_rows": as_json([replace(row, file=str(path)) for row in measured.unusable]),
             "reads": as_attribute([Read.of(path, measured.n_rows, measured.unusable)]),
             "name": Path(path).name,
         }

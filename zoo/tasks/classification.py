@@ -7,7 +7,7 @@ that no labelled material has are errors of every probe; the metric ``seen`` say
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,7 +150,7 @@ class Classification(Probing):
             )
         return known[None]
 
-    def require(self, items: xr.Dataset, split: Split) -> None:
+    def require(self, items: xr.Dataset, split: Split, asked: Sequence[str] = ()) -> None:
         """Refuse more labels than there are, and, of two classes, a hold-out of one.
 
         Raises:

@@ -7,6 +7,7 @@ learns from labels itself takes the probe's place, with the same labels.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from framework.base.errors import UserError, nearest
 from framework.contracts.predictor import Predictor
 from framework.contracts.split import Split
 from framework.metrics.bootstrap import FloatArray
-from framework.metrics.evaluation import Evaluation, prefixed, together
+from framework.metrics.evaluation import Evaluation, prefixed, together, unknown
 from framework.metrics.metric import Metric
 from framework.metrics.ranking import evaluate, ranking_metrics
 from framework.metrics.ranks import RankingMetric
@@ -116,8 +117,9 @@ class Property(Probing):
         items.attrs["summary"] += f": {counts}"
         return items
 
-    def require(self, items: xr.Dataset, split: Split) -> None:
-        """Refuse more labels than there are, and a hold-out without hits or without others.
+    def require(self, items: xr.Dataset, split: Split, asked: Sequence[str] = ()) -> None:
+        """Refuse more labels than there are, and, where a ranking metric is asked for, a hold-out
+        without hits or without others. Where none is, they are NaN.
 
         Raises:
             UserError: says which.
@@ -125,7 +127,8 @@ class Property(Probing):
         for name, values in zip(self.properties, self.truth(items), strict=True):
             self.require_labels(name, values, split)
             hits = self._hits(name, values[having(values, split.holdout)])
-            if not rankable(hits):
+            ranked = {f"{name}/{n}/{m.name}" for n in self.labels for m in self.ranking}
+            if ranked & set(asked) and not rankable(hits):
                 raise UserError(
                     f"task.hits: {hits.sum()} of the {len(hits)} held-out {self.noun} of split "
                     f"'{split.label}' are hits by {name}, and a ranking needs others too; "
@@ -190,9 +193,10 @@ class Property(Probing):
             for j, n in enumerate(self.labels):
                 metrics = (*self.regression, *self.ranking)
                 measured = dict.fromkeys((metric.name for metric in metrics), float("nan"))
+                values = predicted[i, j, index]
+                if len(true):
+                    measured |= regression_metrics(values, true, self.regression)
                 if rankable(hits):
-                    values = predicted[i, j, index]
-                    measured = regression_metrics(values, true, self.regression)
                     measured |= ranking_metrics(
                         values * self._sign(name), hits, prior=0.0, metrics=self.ranking
                     )
@@ -233,14 +237,17 @@ class Property(Probing):
         name, index = self.properties[i], having(true, split.holdout)
         predicted, true = predicted[index], true[index]
         sets = items["element_set"].values[index]
-        order = evaluate(
-            predicted * self._sign(name),
-            self._hits(name, true),
-            prior=0.0,
-            n_resamples=resamples,
-            groups=sets,
-            metrics=self.ranking,
-        )
+        hits = self._hits(name, true)
+        order = unknown(self.ranking, resamples)
+        if rankable(hits):
+            order = evaluate(
+                predicted * self._sign(name),
+                hits,
+                prior=0.0,
+                n_resamples=resamples,
+                groups=sets,
+                metrics=self.ranking,
+            )
         values = evaluate_regression(predicted, true, sets, resamples, metrics=self.regression)
         return together([values, order])
 

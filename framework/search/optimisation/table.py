@@ -1,7 +1,7 @@
 """The table of searches: each sampler against random search, and the same in words.
 
-Intervals are 95 % percentile bootstrap intervals over seeds. A resample draws the same seeds for
-every sampler, so a difference is that of searches which began alike.
+Intervals are Student's t over seeds (95 %); a difference is that of searches which began alike.
+Verdicts are at the 5 % level after Holm's correction for the number of samplers of an objective.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from framework.base.markdown import markdown_table
 from framework.config.optimisation import BASELINE
-from framework.metrics.bootstrap import over_seeds
+from framework.metrics.intervals import holm, over_seeds, p_over_seeds
 
 FloatArray = NDArray[np.float64]
 
 SAME = "no significant difference"
-"""The verdict where the interval of the difference to random search has both signs."""
+"""The verdict where a difference to random search is not significant."""
+
+LEVEL = 0.05
+"""Of significance, after the correction."""
 
 
 def table(results: xr.Dataset) -> pd.DataFrame:
@@ -29,20 +32,19 @@ def table(results: xr.Dataset) -> pd.DataFrame:
 
     ``best``: mean over seeds of the best value after all evaluations, with its interval
     (``_low``, ``_high``), NaN where a seed found nothing that keeps the constraints; ``kept``: the
-    share of evaluations that kept them; ``difference``: its paired difference to random search.
+    share of evaluations that kept them; ``difference``: its paired difference to random search;
+    ``p``: of what the verdict goes by, corrected.
     For a pool with a target ``hits`` (share found), ``hits_difference``, and with any target
     ``until_target`` (median number of evaluations, infinite where fewer than half of the seeds
     reached it) and ``reached`` (seeds). ``verdict`` goes by the share of hits where there is one,
     else by the best value: ``beats random``, ``below random``, ``no significant difference``,
-    ``one seed``, ``incomplete``, ``nothing found`` or ``baseline``.
+    ``one seed``, ``nothing found`` or ``baseline``.
     """
-    return pd.DataFrame(
-        [
-            _row(results.sel(objective=title), str(sampler))
-            for title in results["objective"].values
-            for sampler in results["sampler"].values
-        ]
-    )
+    rows = []
+    for title in results["objective"].values:
+        of = results.sel(objective=title)
+        rows += _judged([_row(of, str(sampler)) for sampler in results["sampler"].values], of)
+    return pd.DataFrame(rows)
 
 
 def _row(results: xr.Dataset, sampler: str) -> dict[str, Any]:
@@ -57,30 +59,44 @@ def _row(results: xr.Dataset, sampler: str) -> dict[str, Any]:
         **_estimated("best", ours["best"].values),
         **_estimated("difference", (ours["best"] - random["best"]).values),
     }
-    judged, up = "difference", maximise
     if bool(results["constrained"]):
         row |= _estimated("kept", results["kept"].sel(sampler=sampler).mean("evaluation").values)
+    by = ours["best"] - random["best"]
     if int(results["n_hits"]):
         row |= _estimated("hits", ours["hits"].values)
-        row |= _estimated("hits_difference", (ours["hits"] - random["hits"]).values)
-        judged, up = "hits_difference", True
+        by = ours["hits"] - random["hits"]
+        row |= _estimated("hits_difference", by.values)
     if not np.isnan(target):
         first = first_hits(results["best"].sel(sampler=sampler).values, target, maximise)
         row |= {"until_target": float(np.median(first)), "reached": int(np.isfinite(first).sum())}
-    verdict = "baseline" if sampler == BASELINE else _verdict(row, judged, up)
-    return {**row, "verdict": verdict}
+    return {**row, "p": p_over_seeds(by.values)}
+
+
+def _judged(rows: list[dict[str, Any]], results: xr.Dataset) -> list[dict[str, Any]]:
+    """The rows of one objective with p values corrected for their number, and verdicts by them."""
+    hits = bool(int(results["n_hits"]))
+    judged, up = ("hits_difference", True) if hits else ("difference", bool(results["maximise"]))
+    contestants = [
+        row
+        for row in rows
+        if row["sampler"] != BASELINE and row["seeds"] > 1 and not np.isnan(row[judged])
+    ]
+    for row, p in zip(contestants, holm([row["p"] for row in contestants]), strict=True):
+        row["p"] = p
+    return [{**row, "verdict": _verdict(row, judged, up)} for row in rows]
 
 
 def _verdict(row: Mapping[str, Any], judged: str, up: bool) -> str:
-    """By the interval of a difference to random search, of which more is better where ``up``."""
-    low, high = row[f"{judged}_low"], row[f"{judged}_high"]
+    """By a difference to random search, of which more is better where ``up``."""
+    if row["sampler"] == BASELINE:
+        return "baseline"
     if np.isnan(row[judged]):
         return "nothing found"
-    if np.isnan(low):
-        return "one seed" if row["seeds"] == 1 else "incomplete"
-    if low > 0 or high < 0:
-        return "beats random" if (low > 0) == up else "below random"
-    return SAME
+    if row["seeds"] == 1:
+        return "one seed"
+    if not row["p"] < LEVEL:
+        return SAME
+    return "beats random" if (row[judged] > 0) == up else "below random"
 
 
 def _estimated(name: str, values: FloatArray) -> dict[str, float]:

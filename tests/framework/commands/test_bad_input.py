@@ -223,8 +223,8 @@ def test_an_unusable_row_goes_to_a_side_file_by_line_and_reason_and_strict_refus
     assert re.search(rf"{name}: \d+ rows, \d+ used, 1 left out: .*", said.out), said.out
     assert said.out.endswith(f"each row that was left out, by line and reason: {side_file}\n")
     header, row = side_file.read_text().splitlines()
-    assert header == "line,reason,text"
-    assert row.startswith(f"{line},") and reason in row
+    assert header == "file,line,reason,text"
+    assert row.startswith(f"{name},{line},") and reason in row
     refused = phasezoo(*command, "--strict").message
     assert f"line {line}: " in refused and reason in refused and "strict allows none" in refused
 
@@ -233,7 +233,9 @@ def test_strict_reaches_every_file_that_a_yaml_names():
     Path("sets.txt").write_text(GOOD + "Lj Na O\n")
     said = benchmark()
     assert said.code == 0 and ", 1 left out: 'Lj' is not an element" in said.out
-    assert Path("runs/tiny/unusable_rows.csv").read_text().splitlines()[1].startswith("13,")
+    assert (
+        Path("runs/tiny/unusable_rows.csv").read_text().splitlines()[1].startswith("sets.txt,13,")
+    )
     said = benchmark(None, "--strict")
     assert "1 unusable row(s), and strict allows none: line 13: 'Lj' is not" in said.message
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -82,6 +83,68 @@ def test_rank_says_which_candidates_it_left_out_and_why():
     assert "reported already (3)" in line and "'Xx'" in line and "duplicate of line" in line
     side = Path("ranking.unusable_rows.csv").read_text().splitlines()
     assert len(side) == 6
+
+
+def test_rows_left_out_of_two_files_are_named_by_file_and_strict_refuses_both():
+    Path("some.txt").write_text("\n".join([*REPORTED, "Li Xx O"]) + "\n")
+    Path("mine.txt").write_text("\n".join([REPORTED[0], "Cs Rb O", "Cs K O"]) + "\n")
+    command = (
+        "run",
+        "element_frequency",
+        "--data",
+        "some.txt",
+        "--pattern",
+        "M-M'-A",
+        "--no-track",
+    )
+    command += ("--candidates", "mine.txt")
+    assert phasezoo(*command).code == 0
+    rows = pd.read_csv("runs/run-element_frequency/unusable_rows.csv")
+    assert [*zip(rows["file"], rows["line"], strict=True)] == [
+        ("some.txt", len(REPORTED) + 1),
+        ("mine.txt", 1),
+    ]
+    refused = phasezoo(*command, "--strict").message
+    assert "mine.txt, some.txt: 2 unusable row(s)" in refused
+    assert "mine.txt, line 1: not a candidate: it is reported already" in refused
+
+
+@pytest.mark.parametrize("verb", ["audit", "reproduce"])
+def test_who_opens_a_run_is_told_what_it_had_read(verb):
+    Path("some.txt").write_text("\n".join([*REPORTED, "Li Xx O"]) + "\n")
+    run = ("run", "element_frequency", "--data", "some.txt", "--pattern", "M-M'-A", "--no-track")
+    assert phasezoo(*run).code == 0
+    said = phasezoo(verb, "last")
+    assert f"some.txt: {len(REPORTED) + 1} rows, {len(REPORTED)} used, 1 left out: 'Xx'" in said.out
+
+
+def test_a_limit_is_a_value_on_request():
+    rows = [
+        "formula,gap",
+        *(f"{text.replace(' ', '')},{i}" for i, text in enumerate(REPORTED)),
+        "Li2O,<0.5",
+    ]
+    Path("mine.csv").write_text("\n".join(rows) + "\n")
+    said = phasezoo("data", "validate", "mine.csv", "--strict")
+    assert f"line {len(rows)}: column 'gap' holds '<0.5', a limit" in said.message
+    assert "--censored" in said.message
+    assert "all used" in phasezoo("data", "validate", "mine.csv", "--strict", "--censored").out
+
+
+def test_run_and_tune_take_the_column_of_formulas_by_name():
+    rows = ["what,gap", *(f"{text.replace(' ', '')},{i}" for i, text in enumerate(REPORTED))]
+    Path("mine.csv").write_text("\n".join(rows) + "\n")
+    run = ("run", "element_frequency", "--data", "mine.csv", "--pattern", "M-M'-A", "--no-track")
+    assert "no column 'formula'" in phasezoo(*run).message
+    assert f"{len(REPORTED)} rows, all used" in phasezoo(*run, "--formula-column", "what").out
+    tuning = {"trials": 1, "space": {"latent_dim": {"low": 2, "high": 3}}, "sampler": "random"}
+    write_yaml(tiny(encoders=["pca"], tuning=tuning))
+    tune = ("tune", "tiny.yaml", "--no-track", "--formula-column", "what")
+    assert (
+        "--formula-column: say how the file of --data is read; name it" in phasezoo(*tune).message
+    )
+    said = phasezoo(*tune, "--data", "mine.csv")
+    assert f"mine.csv: {len(REPORTED)} rows, all used" in said.out
 
 
 def test_a_file_that_is_used_whole_says_so():

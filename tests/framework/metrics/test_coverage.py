@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from framework.metrics.classification import CLASSIFICATION, Answers, evaluate_classes
 from framework.metrics.evaluation import Evaluation
-from framework.metrics.intervals import MANY, resampled
+from framework.metrics.intervals import MANY, over_seeds, resampled
 from framework.metrics.ranking import RANKING, evaluate
 from framework.metrics.regression import evaluate_regression
 
@@ -176,6 +176,26 @@ def test_values_and_classes(capsys):
     assert not misfits(tables, n, few=[d for d in tables if "x 12 " in d])
     for rows in of_classes.values():
         assert not misfits(rows, n, few=[d for d in rows if "x 12 " in d])
+
+
+def test_means_over_seeds(capsys):
+    """Of values and of paired differences, also where they are skewed, as the best found is."""
+    n, rng, tables = 2000, np.random.default_rng(5), {}
+    for seeds in (3, 5, 10):
+        drawn = {
+            "normal": rng.normal(size=(seeds, n)),
+            "skewed": -rng.gamma(4, size=(seeds, n)),
+            "difference": rng.gamma(4, size=(seeds, n)) - rng.gamma(2, size=(seeds, n)),
+        }
+        true = {"normal": 0.0, "skewed": -4.0, "difference": 2.0}
+        ends = {name: over_seeds(values)[1:] for name, values in drawn.items()}
+        tables[f"{seeds} seeds"] = {
+            name: (float(((low <= true[name]) & (true[name] <= high)).mean()), 1.0)
+            for name, (low, high) in ends.items()
+        }
+    with capsys.disabled():
+        report("searches", tables)
+    assert not misfits(tables, n)
 
 
 @pytest.mark.slow

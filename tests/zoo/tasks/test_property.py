@@ -307,8 +307,25 @@ def test_more_labels_than_materials_and_a_hold_out_without_hits_are_refused(item
         match=r"task.labels: 5,000 are more than the \d+ training materials of split 'random' with hardness",
     ):
         Property(("hardness",), labels=(5000,)).require(items, split_of(items))
+    asked, task = ["glow/20/auroc"], Property(("glow",), (20,), above={"glow": 99.0})
     with pytest.raises(UserError, match="0 of the 36 held-out materials of split 'random' are hi"):
-        Property(("glow",), (20,), above={"glow": 99.0}).require(items, split_of(items))
+        task.require(items, split_of(items), asked)
+
+
+def test_without_hits_errors_are_measured_and_ranking_metrics_are_unknown(items):
+    task = Property(("glow",), (20,), above={"glow": 99.0})
+    split = split_of(items)
+    task.require(items, split, task.default_metrics)
+    answers = np.zeros((1, 1, items.sizes["material"], 2))
+    measured = task.evaluation(items, split, 0, answers, 100)
+    held = items["glow"].values[split.holdout]
+    assert measured.values["glow/20/mae"] == pytest.approx(np.abs(held).mean())
+    assert np.isnan(measured.values["glow/20/auroc"]) and np.isnan(measured.low["glow/20/auroc"])
+    watched = task.validation(items, split, 0, answers)
+    assert watched["glow/20/mae"] == pytest.approx(
+        np.abs(items["glow"].values[split.validation]).mean()
+    )
+    assert np.isnan(watched["glow/20/auroc"])
 
 
 # the whole way, from the command line

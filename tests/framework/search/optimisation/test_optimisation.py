@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import scipy.stats
 import xarray as xr
 
 import phasezoo as phasezoo_face
@@ -19,7 +20,7 @@ from framework.base.errors import UserError
 from framework.config.optimisation import Optimisation, read_optimisation
 from framework.config.schema import validated
 from framework.contracts.objective import PoolObjective
-from framework.metrics.bootstrap import over_seeds
+from framework.metrics.intervals import over_seeds, p_over_seeds
 from framework.neural.threads import one_thread
 from framework.search.optimisation import results
 from framework.search.optimisation import table as tables
@@ -189,7 +190,8 @@ class TestResults:
         pairs = (best.sel(sampler="tpe") - best.sel(sampler="random")).values
         assert row["best"] == pytest.approx(best.sel(sampler="tpe").mean())
         assert row["difference"] == pytest.approx(pairs.mean())
-        assert pairs.min() <= row["difference_low"] <= pairs.mean() <= row["difference_high"]
+        ends = (row["difference_low"], row["difference_high"])
+        assert ends == scipy.stats.t.interval(0.95, 2, pairs.mean(), scipy.stats.sem(pairs))
         first = [
             next(i for i, v in enumerate(seed, 1) if v <= 10)
             for seed in outcome.results["value"].sel(sampler="tpe").values[0]
@@ -197,13 +199,44 @@ class TestResults:
         ]
         assert row["reached"] == len(first)
 
-    def test_an_interval_is_that_of_resampled_seeds(self):
-        """Exact for two seeds: a resample is low, high or their mean, with 1/4, 1/4, 1/2."""
-        mean, low, high = over_seeds(np.array([[1.0, 5.0], [3.0, 5.0]]))
-        assert (list(mean), list(low), list(high)) == ([2.0, 5.0], [1.0, 5.0], [3.0, 5.0])
-        values = np.random.default_rng(0).normal(size=40)
+    def test_an_interval_is_students_t_over_seeds(self):
+        values = np.random.default_rng(0).normal(size=(5, 2))
         mean, low, high = over_seeds(values)
-        assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(40), rel=0.1)
+        expected = scipy.stats.t.interval(0.95, 4, values.mean(axis=0), scipy.stats.sem(values))
+        assert np.allclose((low, high), expected)
+        assert np.allclose(mean, values.mean(axis=0))
+        differences = values[:, 0] - values[:, 1]
+        assert p_over_seeds(differences) == pytest.approx(scipy.stats.ttest_rel(*values.T).pvalue)
+
+    def test_equal_differences_are_judged_by_their_sign(self):
+        assert p_over_seeds([0.0, 0.0, 0.0]) == 1
+        assert p_over_seeds([2.0] * 5) == pytest.approx(scipy.stats.binomtest(5, 5).pvalue)
+
+    def test_several_samplers_are_several_comparisons(self, desk):
+        """p of .03 alone is significant, but not as the better one of two."""
+        random = np.zeros((5, 1))
+        better = np.array([1.0, 2.0, 0.4, 1.5, 0.3])[:, None]
+        alone, several = (
+            self._rows(["tpe", "random"], better, random),
+            self._rows(
+                ["gp", "tpe", "random"], random - [[0.1], [-0.2], [0], [0.1], [0]], better, random
+            ),
+        )
+        assert alone["verdict"]["tpe"] == "beats random"
+        assert several["verdict"]["tpe"] == "no significant difference"
+        assert several["p"]["tpe"] == pytest.approx(2 * alone["p"]["tpe"])
+
+    @staticmethod
+    def _rows(samplers, *best):
+        values = -np.array([best])
+        cube = results.cube(
+            read(field(samplers=samplers, trials=1, target=None, seeds=list(range(5)))),
+            {"flat": Bowl(1)},
+            values=values,
+            best=values,
+            kept=np.ones_like(values),
+        )
+        return tables.table(cube).set_index("sampler")
 
     def test_evaluations_until_the_target_by_hand(self):
         best = [[9.0, 4.0, 4.0], [9.0, 9.0, 9.0], [3.0, 3.0, 3.0]]
@@ -212,7 +245,7 @@ class TestResults:
 
     def test_it_says_where_random_is_not_beaten(self, desk):
         """On a function that is flat, nothing can be."""
-        values = [[[[3.0, 2.0]] * 3, [[5.0, 4.0], [4.0, 4.0], [9.0, 8.0]], [[3.0, 2.0]] * 3]]
+        values = [[[[3.0, 2.0]] * 3, [[9.0, 7.0], [9.0, 8.0], [9.0, 8.5]], [[3.0, 2.0]] * 3]]
         falling = np.array(values)
         cube = results.cube(
             read(field(samplers=["gp", "tpe", "random"], trials=2, target=None)),
