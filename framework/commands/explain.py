@@ -153,7 +153,7 @@ def _print(explained: Explanation) -> None:
     seen = ", which the encoder has learned from: no prediction" if explained.learned_from else ""
     typer.echo(f"field    {explained.field}: {explained.reported}")
     typer.echo(
-        f"score    {explained.score:.4g} by {explained.encoder}{seen}; mean of candidates "
+        f"score    {explained.score:.4g} by {explained.encoder}{seen}; mean of background "
         f"{explained.background:.4g}"
     )
     typer.echo(

@@ -75,7 +75,7 @@ def _contributions(
         if colour in colours:
             axes.barh([0], [0], color=colour, label=label)
     axes.set_ylim(-0.7, len(bars) - 0.3)
-    axes.set_xlabel(f"added to the mean score of candidates ({background:.3g})")
+    axes.set_xlabel(f"added to the mean score of the background ({background:.3g})")
     axes.legend(
         frameon=False,
         fontsize=8.5,
