@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -39,9 +38,6 @@ from framework.runs.finished import RUNS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from framework.selection.listing import Wanted
-    from framework.selection.merit import Wish
-    from framework.selection.selection import Request
 
 TARGET, ABOVE = "band_gap", 4.5
 """What is wanted where nothing is said: wide band gaps (eV), as PhaseSelect asks for."""
@@ -117,30 +113,36 @@ def select(  # long: its options, one a line
         True
     """
     from framework.base.progress import Stages
+    from framework.config.schema import component_from
     from framework.execution.choice import executor_for
     from framework.figures.canvas import save
     from framework.selection.listing import Wanted
     from framework.selection.merit import Wish
-    from framework.selection.selection import PIECES, select_fields
+    from framework.selection.selection import PIECES, request_of, select_fields
 
     if figure is not None:
         require_figure(Path(figure))
     if target == TARGET and above is None and at_most is None:
         above = ABOVE
-    request = _request(
-        Wish(target, above, at_most, aggregate, data_component(data, strict=strict)),
-        Wanted(contains, exclude, cations, anions),
-        classifier,
-        seed,
-        model=encoder,
-        parameters=parameters,
-        data=reported,
-        pattern=pattern,
-        candidates=candidates,
-        strict=strict,
-        runs=Path(runs),
-    )
+    best = PREDICTORS.default if classifier is None else classifier
+    named = component_from(best, "classifier")
+    wish = Wish(target, above, at_most, aggregate, data_component(data, strict=strict))
+    wanted = Wanted(contains, exclude, cations, anions)
     with Stages(progress) as stages:
+        with stages.begin("read the fields"):
+            fields = fields_of_model(
+                encoder,
+                parameters,
+                data=reported,
+                pattern=pattern,
+                candidates=candidates,
+                features=None,
+                seed=seed if encoder is None or encoder in ENCODERS.names() else None,
+                strict=strict,
+                runs=Path(runs),
+                where="select",
+            )
+            request = request_of(fields, wanted, wish, named.name, named.parameters, seed)
         bars = {piece: stages.add(what) for piece, what in PARTS.items()}
         executor = executor_for(workers, None, Path(runs), len(PIECES))
         chosen = select_fields(request, executor, lambda piece, *done: bars[piece](*done))
@@ -149,42 +151,6 @@ def select(  # long: its options, one a line
     table = chosen.table
     table.attrs = chosen.attrs
     return table
-
-
-def _request(
-    wish: Wish,
-    wanted: Wanted,
-    classifier: str | dict[str, Any] | None,
-    seed: int,
-    *,
-    model: str | None,
-    **fields: Any,
-) -> Request:
-    """What is asked for, all names checked.
-
-    Raises:
-        UserError: the classifier's mapping is not one, or a name is unknown.
-    """
-    from framework.config.schema import component_from
-    from framework.selection.selection import Request
-
-    named = component_from(PREDICTORS.default if classifier is None else classifier, "classifier")
-    a_run = model is not None and model not in ENCODERS.names()
-    return Request(
-        partial(
-            fields_of_model,
-            model,
-            features=None,
-            seed=None if a_run else seed,
-            where="select",
-            **fields,
-        ),
-        wanted,
-        wish,
-        named.name,
-        named.parameters,
-        seed,
-    )
 
 
 def command(  # long: its options, one a line

@@ -75,7 +75,7 @@ def selection_figure(
     bar = figure.colorbar(
         counts, ax=axes, label="candidates", pad=0.02, shrink=0.5, location="left"
     )
-    bar.ax.set_ylim(1)
+    bar.ax.set_ylim(1, max(2, np.max(np.asarray(counts.get_array()))))
     head(axes, f"{wanted}: merit against accessibility")
     return figure
 

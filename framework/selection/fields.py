@@ -76,7 +76,7 @@ class Fields:
         Raises:
             UserError: anything in it is unknown or unusable, or does not fit together.
         """
-        reads = ENCODERS.load(encoder, where).representation
+        reads = parameters.get("representation") or ENCODERS.load(encoder, where).representation
         settings = components.resolve(
             dataset=Component.model_validate(dataset),
             task=Component.model_validate(task),

@@ -104,6 +104,7 @@ class KnownSets:
         notes: what was left out.
     """
 
+    target: str
     items: xr.Dataset
     names: np.ndarray
     values: np.ndarray
@@ -158,7 +159,7 @@ def known_sets(wish: Wish) -> KnownSets:
     unit = "" if about["units"] in ("unknown", "1", "") else f" {about['units']}"
     spoken = f"{about['long_name']} {wish.side} {wish.limit:g}{unit}"
     names = items["element_set"].values.astype(str)
-    return KnownSets(items, names, values, wanted, spoken, notes)
+    return KnownSets(wish.target, items, names, values, wanted, spoken, notes)
 
 
 @dataclass(frozen=True)

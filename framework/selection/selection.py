@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,26 +47,52 @@ HOLD_OUT = "random"
 SAMPLED = 20_000
 """Candidates among which held-out fields are ranked, drawn once."""
 
-JOINT = "probability x accessibility / 100"
-"""By which fields are sorted, in words."""
-
 
 @dataclass(frozen=True)
 class Request:
     """What is to be selected from: picklable, so that each part may be computed elsewhere.
 
     Attributes:
-        fields: gives the fields and their unfitted encoder.
-        wish: what is wanted of a property.
+        fields: with an unfitted encoder, or that of a finished run.
+        index: of the fields that are listed (m,).
+        known: element sets with a known value of the property.
         classifier, parameters: by which its probability is learned.
+        notes: what a reader should know of what was left out.
     """
 
-    fields: Callable[[], Fields]
-    wanted: Wanted
-    wish: Wish
+    fields: Fields
+    index: np.ndarray
+    known: KnownSets
     classifier: str
     parameters: dict[str, Any]
     seed: int
+    notes: tuple[str, ...] = ()
+
+
+def request_of(
+    fields: Fields,
+    wanted: Wanted,
+    wish: Wish,
+    classifier: str,
+    parameters: dict[str, Any],
+    seed: int,
+) -> Request:
+    """The unexplored fields that are wanted and have no known value, to be selected from.
+
+    Raises:
+        UserError: there is none, or anything else is unknown or unusable.
+    """
+    classifier_of(classifier, parameters, seed)
+    index, known = listed(fields, wanted), known_sets(wish)
+    valued = np.isin(fields.names[index], known.names)
+    if valued.all():
+        raise UserError(
+            f"the {wish.target} of every candidate is known already; there is nothing to select"
+        )
+    notes = (*fields.notes, *known.notes)
+    if valued.any():
+        notes = (*notes, f"{valued.sum():,} candidates are left out: their {wish.target} is known")
+    return Request(fields, index[~valued], known, classifier, parameters, seed, notes)
 
 
 @dataclass(frozen=True)
@@ -129,15 +156,13 @@ class Work:
     @single_threaded()
     def __call__(self, piece: str, progress: Progress) -> Any:
         request = self.request
-        fields = request.fields()
+        fields = replace(request.fields, encoder=deepcopy(request.fields.encoder))
+        if piece == "accessibility":
+            return accessibility(fields, request.index, progress)
         if piece == "hold-out":
             return hold_out(fields, request.seed, progress)
-        known = known_sets(request.wish)
-        index = unknown(fields, request.wanted, known)
-        if piece == "accessibility":
-            return accessibility(fields, index, progress)
-        asked = fields.names[index]
-        return merit(known, asked, request.classifier, request.parameters, request.seed, progress)
+        asked, model = fields.names[request.index], (request.classifier, request.parameters)
+        return merit(request.known, asked, *model, request.seed, progress)
 
 
 @dataclass(frozen=True)
@@ -164,21 +189,6 @@ PIECES = ("accessibility", "merit", "hold-out")
 """The longest first."""
 
 
-def unknown(fields: Fields, wanted: Wanted, known: KnownSets) -> np.ndarray:
-    """Indices (m,) of the unexplored fields that are wanted and have no known value.
-
-    Raises:
-        UserError: there is none.
-    """
-    index = listed(fields, wanted)
-    index = index[~np.isin(fields.names[index], known.names)]
-    if not len(index):
-        raise UserError(
-            "the property of every candidate is known already; there is nothing to select"
-        )
-    return index
-
-
 def select_fields(
     request: Request, executor: Executor, tell: Callable[[str, int, int], None]
 ) -> Selection:
@@ -189,11 +199,9 @@ def select_fields(
         tell: given a part and its progress.
 
     Raises:
-        UserError: something in the request is unknown or unusable.
+        UserError: a part was refused.
     """
-    classifier_of(request.classifier, request.parameters, request.seed)
-    fields, known = request.fields(), known_sets(request.wish)
-    index = unknown(fields, request.wanted, known)
+    fields, known = request.fields, request.known
     parts: dict[str, Any] = {}
     for piece, outcome in executor.run(Work(request), PIECES, tell):
         if outcome.failure is not None:
@@ -203,11 +211,8 @@ def select_fields(
         parts[piece] = outcome.result
         tell(piece, 1, 1)
     merits, held = parts["merit"], parts["hold-out"]
-    notes = [*fields.notes, *known.notes]
-    if n := len(listed(fields, request.wanted)) - len(index):
-        notes.append(f"{n:,} candidates are left out: their {request.wish.target} is known")
-    table = _table(fields.names[index], parts["accessibility"], merits, known, request.wish.target)
-    told: dict[Any, str] = {"notes": json.dumps(notes)}
+    table = _table(fields.names[request.index], parts["accessibility"], merits, known)
+    told: dict[Any, str] = {"notes": json.dumps(request.notes)}
     for key in ("reads", "unusable_rows"):
         both = [json.loads(items.attrs[key]) for items in (fields.items, known.items)]
         told[key] = json.dumps(both[0] + [each for each in both[1] if each not in both[0]])
@@ -241,7 +246,6 @@ def _table(
     accessible: Accessibility,
     merits: Merit,
     known: KnownSets,
-    target: str,
 ) -> pd.DataFrame:
     """One row a field, best joint score first; equal ones by name."""
     joint = merits.probability * accessible.percentile / 100
@@ -256,7 +260,9 @@ def _table(
         "score": accessible.score,
         "front": front(merits.probability, accessible.score),
         "nearest_reported": accessible.nearest,
-        f"nearest_{target}": np.array([value.get(name, np.nan) for name in accessible.nearest]),
+        f"nearest_{known.target}": np.array(
+            [value.get(name, np.nan) for name in accessible.nearest]
+        ),
     }
     table = pd.DataFrame(columns).iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))

@@ -1,6 +1,5 @@
 """Merit, accessibility and the front, on a tiny space with a planted property."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from framework.metrics.hypervolume import on_front
 from framework.selection.fields import Fields
 from framework.selection.listing import Wanted
 from framework.selection.merit import FOLDS, Wish, _folds, known_sets, merit
-from framework.selection.selection import Request, front, select_fields
+from framework.selection.selection import front, request_of, select_fields
 from tests.conftest import FIELDS, PATTERN, REPORTED
 
 TASK = {"name": "plausibility", "candidates": {"name": "pattern", "pattern": PATTERN}}
@@ -47,20 +46,17 @@ def tiny_fields(encoder="element_frequency"):
     return Fields.named(encoder, {}, dataset=data, task=TASK)
 
 
-def request(**changes):
+def selected(**changes):
     content = {
-        "fields": partial(tiny_fields, "pair_cooccurrence"),
+        "fields": tiny_fields("pair_cooccurrence"),
         "wanted": Wanted(),
         "wish": wish(),
         "classifier": "gradient_boosting_classifier",
         "parameters": FAST,
         "seed": 0,
     }
-    return Request(**{**content, **changes})
-
-
-def selected(**changes):
-    return select_fields(request(**changes), Here(), lambda *_: None)
+    request = request_of(**{**content, **changes})
+    return select_fields(request, Here(), lambda *_: None)
 
 
 # merit
@@ -78,7 +74,7 @@ def test_known_sets_are_judged_by_classifiers_that_have_not_seen_them():
     known = known_sets(wish())
     shuffled = np.random.default_rng(0).permutation(known.wanted)
     for labels, low, high in ((known.wanted, 0.9, 1.0), (shuffled, 0.2, 0.75)):
-        planted = type(known)(known.items, known.names, known.values, labels, "", ())
+        planted = type(known)(known.target, known.items, known.names, known.values, labels, "", ())
         found = merit(planted, known.names[:1], "random_forest_classifier", {"trees": 50}, 0)
         assert low <= found.quality.values["auroc"] <= high
         assert found.quality.values["auroc"] == pytest.approx(roc_auc_score(labels, found.of_known))
