@@ -115,7 +115,7 @@ def rank(  # long: its options, one a line
 def command(  # long: its options, one a line
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[ENCODER_OR_RUN]", show_default="the best encoder"),
+        typer.Argument(metavar="ENCODER_OR_RUN", show_default="the best encoder"),
     ] = None,
     out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("ranking.csv"),
     contains: ContainsOption = "",
