@@ -10,7 +10,13 @@ import numpy as np
 import torch
 import xarray as xr
 
-from data.element_sets import SYMBOLS, formula_element_set, padded_numbers, parse_element_set
+from data.element_sets import (
+    SYMBOLS,
+    formula_element_set,
+    numbers,
+    padded_numbers,
+    parse_element_set,
+)
 from data.elements import element_table
 from framework.base.errors import UserError
 from framework.contracts.representation import Representation
@@ -80,6 +86,12 @@ class PhaseField(Representation):
                 f"a phase field has one number of elements, and these items have {sizes[0]} to "
                 f"{sizes[-1]}"
             )
+
+    def can_show(self, materials: xr.Dataset) -> np.ndarray:
+        """Those of whose elements each has a descriptor or more."""
+        described = np.isfinite(element_table(self.features).values).any(axis=1)
+        shown: np.ndarray = described[numbers(materials["element_set"].values)].all(axis=1)
+        return shown
 
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         """Sets of the training part may have fewer elements than the others, which have one size."""

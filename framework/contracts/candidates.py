@@ -17,10 +17,12 @@ class CandidateSource(ABC):
     Attributes:
         pattern: what its element sets have in common, for messages.
         unusable: the rows of the user's file behind it that no candidate was made of.
+        notes: what a reader should know of how that file was read.
     """
 
     pattern: str = "of the candidate source"
     unusable: Sequence[UnusableRow] = ()
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def members(self, element_sets: Iterable[str]) -> list[str]:

@@ -58,6 +58,8 @@ class Judged:
             values), which its cube keeps too, once.
         kept: names of those variables that are the same in all runs of a benchmark (the true
             values), which its cube keeps too, once.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
     """
 
     scores: np.ndarray
@@ -75,13 +77,18 @@ class Task(ABC):
         name: as it is registered.
         members: which of some element sets it could rank: the audit ranks made-up ones. None
             where it ranks only what there is.
+        neighbours: which element sets that it could rank differ from one by a single element and
+            its neighbour in the periodic table; None where that means nothing.
         unusable: what of its own settings' files could not be used.
+        notes: what a reader should know of how those files were read.
         sources: the files of the registered items it is made of; they decide numbers.
     """
 
     name: str
     members: Callable[[list[str]], list[str]] | None = None
+    neighbours: Callable[[str], list[str]] | None = None
     unusable: Sequence[UnusableRow] = ()
+    notes: Sequence[str] = ()
     sources: tuple[Path, ...] = ()
 
     @property

@@ -81,7 +81,7 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     for path in named_files(wanted["parameters"]):  # candidates that the user lists
         listed = _in_file(task_.unusable, path)
         unexplored = int((~items["reported"].values).sum())
-        reads.append(Read.of(path, unexplored, listed))
+        reads.append(replace(Read.of(path, unexplored, listed), notes=list(task_.notes)))
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
         "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from data.element_sets import padded_numbers
+from data.periodic_neighbours import replaced_by_neighbours
 from framework.base.errors import UserError
 from framework.config.schema import component_from
 from framework.contracts.context import Context, allowed_sets, context_of, smaller_sets
@@ -70,7 +71,7 @@ class Plausibility(Task):
         item = CANDIDATES.load(source.name, where)
         self.space = item(**checked(item, source.parameters, name=source.name, where=where))
         self.members = self.space.members
-        self.unusable = self.space.unusable
+        self.unusable, self.notes = self.space.unusable, self.space.notes
         self.sources = (CANDIDATES.source(source.name), *map(METRICS.source, extra_metrics))
 
     @property
@@ -133,6 +134,11 @@ class Plausibility(Task):
             for line, text in zip(lines, dataset["element_set"].values, strict=bool(lines))
             if str(text) not in fitting
         ]
+
+    def neighbours(self, element_set: str) -> list[str]:
+        """The sets of the space in which one element is replaced by a neighbour in its group or
+        row of the periodic table, sorted."""
+        return self.space.members(replaced_by_neighbours(element_set))
 
     def context(
         self, dataset: xr.Dataset, items: xr.Dataset, split: Split, samples: Samples
