@@ -87,6 +87,7 @@ def explain(
                 strict=strict,
                 runs=Path(runs),
                 where="explain",
+                quick=True,
             )
         explained = explain_field(fields, field, stages)
     if figure is not None:

@@ -141,6 +141,7 @@ def select(  # long: its options, one a line
                 strict=strict,
                 runs=Path(runs),
                 where="select",
+                quick=True,
             )
             request = request_of(fields, wanted, wish, named.name, named.parameters, seed)
         bars = {piece: stages.add(what) for piece, what in PARTS.items()}
