@@ -55,6 +55,8 @@ class Judged:
             values), which its cube keeps too, once.
         kept: names of those variables that are the same in all runs of a benchmark (the true
             values), which its cube keeps too, once.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
     """
 
     scores: np.ndarray

@@ -64,9 +64,9 @@ def hits_figure(results: xr.Dataset) -> Figure:
     """The share of all hits that was found against evaluations, a panel an objective."""
     titles = results["objective"].values[results["n_hits"].values > 0]
     figure, panels = _panels(len(titles))
-    target = results.attrs["target"]
     for axes, title in zip(panels, titles, strict=False):
         of = results.sel(objective=title)
+        target = float(of["target"])
         n, spent = int(of["candidates"]), of["evaluation"].values
         expected: dict[str, Any] = {
             "color": BLACK,

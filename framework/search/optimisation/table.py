@@ -50,7 +50,7 @@ def table(results: xr.Dataset) -> pd.DataFrame:
 def _row(results: xr.Dataset, sampler: str) -> dict[str, Any]:
     last = results.isel(evaluation=-1)
     ours, random = last.sel(sampler=sampler), last.sel(sampler=BASELINE)
-    maximise, target = bool(results["maximise"]), float(results.attrs["target"])
+    maximise, target = bool(results["maximise"]), float(results["target"])
     row: dict[str, Any] = {
         "objective": str(results["objective"].item()),
         "sampler": sampler,
@@ -112,8 +112,9 @@ def columns(results: xr.Dataset, title: str) -> list[str]:
         names.append("constraints kept")
     if int(results["n_hits"].sel(objective=title)):
         names += ["hits found", "hits - random"]
-    if not np.isnan(results.attrs["target"]):
-        names.append(f"evaluations to {results.attrs['target']:g}")
+    target = float(results["target"].sel(objective=title))
+    if not np.isnan(target):
+        names.append(f"evaluations to {target:.4g}")
     return [*names, "verdict"]
 
 

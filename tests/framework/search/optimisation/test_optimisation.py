@@ -372,7 +372,7 @@ class TestRefused:
             ({"trials": 31}, "trials: 31 are more than the 30 candidates"),
             ({"trials": 0}, "trials: "),
             ({"samplers": ["tpe"]}, "samplers: 'random' is missing"),
-            ({"samplers": ["tpe", "tpe", "random"]}, "samplers: 'tpe' is listed twice; name it once"),
+            ({"samplers": ["tpe", "tpe", "random"]}, "samplers: 'tpe' is listed twice; give one of them a 'label'"),
             ({"samplers": ["tpee", "random"]}, "samplers[0]"),
             ({"seeds": [0, 0]}, "seeds: 0 is listed twice"),
             ({"seeds": [-1]}, "seeds[0]"),
