@@ -152,7 +152,8 @@ class BySlot(BaseSampler):
         d = len(self.plan.space)
         return Past(
             np.array([point for point, *_ in measured], float).reshape(len(measured), d),
-            np.array([v for _, v, _ in measured], float).reshape(len(measured), len(nothing)) * sign,
+            np.array([v for _, v, _ in measured], float).reshape(len(measured), len(nothing))
+            * sign,
             np.array([v or unknown for *_, v in measured], float).reshape(len(measured), width),
             np.array(pending, float).reshape(len(pending), d),
         )
