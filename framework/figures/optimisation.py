@@ -89,6 +89,29 @@ def hits_figure(results: xr.Dataset) -> Figure:
     return figure
 
 
+def hits_by_space_figure(results: xr.Dataset) -> Figure:
+    """The share of all hits that was found in the end, a row an objective, the best on top: the
+    mean over seeds with its 95 % interval."""
+    last = results["hits"].isel(evaluation=-1).sel(objective=results["n_hits"].values > 0)
+    order = last.mean("seed").max("sampler").argsort().values
+    titles = [str(title) for title in last["objective"].values[order]]
+    figure, (axes,) = new_figure(0.42 * len(titles) + 1.6, width=8.0)
+    contestants = [s for s in last["sampler"].values if s != BASELINE]
+    for i, sampler in enumerate([*contestants, BASELINE]):
+        mean, low, high = over_seeds(last.sel(sampler=sampler).transpose("seed", ...).values)
+        colour = BLACK if sampler == BASELINE else CONTESTANTS[i % len(CONTESTANTS)]
+        at = np.arange(len(titles)) + 0.6 * (i / max(len(contestants), 1) - 0.5)
+        error = np.nan_to_num(np.clip([mean - low, high - mean], 0, None))[:, order]
+        axes.errorbar(
+            mean[order], at, xerr=error, fmt="o", ms=4, color=colour, lw=1, label=str(sampler)
+        )
+    axes.set_yticks(range(len(titles)), titles)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"share of hits found in {results.sizes['evaluation']} evaluations")
+    _legend(figure, axes)
+    return figure
+
+
 def _panels(n: int) -> tuple[Figure, list[Axes]]:
     columns = min(n, COLUMNS)
     rows = -(-n // columns)

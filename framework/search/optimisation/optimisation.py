@@ -94,13 +94,15 @@ def optimise(
 
 
 def save_figures(done: Optimised) -> list[Path]:
-    """Draw ``convergence``, ``hits`` where there are any, and what the objectives draw, as PNG."""
+    """Draw ``convergence``, ``hits`` where there are any (of several pools ``hits_by_space``, too), and what the objectives draw, as PNG."""
     from framework.figures.canvas import save_all
-    from framework.figures.optimisation import convergence_figure, hits_figure
+    from framework.figures.optimisation import convergence_figure, hits_by_space_figure, hits_figure
 
     figures = {"convergence": convergence_figure(done.results)}
     if int(done.results["n_hits"].sum()):
         figures["hits"] = hits_figure(done.results)
+    if (done.results["n_hits"] > 0).sum() > 1:
+        figures["hits_by_space"] = hits_by_space_figure(done.results)
     for title, objective in done.plan.objectives.items():
         drawn = objective.figures(done.of(title), target_of(objective, done.plan.experiment))
         figures |= {file_name(name, title): figure for name, figure in drawn.items()}
