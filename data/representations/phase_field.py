@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from data.element_sets import SYMBOLS, formula_element_set, numbers, parse_element_set
-from data.elements import element_table
+from data.elements import table_for
 from framework.base.errors import UserError
 from framework.contracts.representation import Representation
 from framework.neural.samples import TensorSamples
@@ -58,7 +58,7 @@ class PhaseField(Representation):
 
     Args:
         features: an element table (`data.elements`): magpie, published_37, megnet, matscholar,
-            or the path of a CSV file with a column ``element``.
+            environments, or the path of a CSV file with a column ``element``.
 
     Features without a value for an element that occurs are left out; `left_out` names them.
     """
@@ -82,7 +82,7 @@ class PhaseField(Representation):
 
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         self.require(materials)
-        table = element_table(self.features)
+        table = table_for(self.features, materials, train)
         elements = numbers(materials["element_set"].values)
         occurring = np.unique(elements)
         if len(bare := occurring[~np.isfinite(table.values[occurring]).any(axis=1)]):
