@@ -28,7 +28,7 @@ def shared_environments(element_sets: Iterable[str]) -> FloatArray:
     elements_in: dict[frozenset[int], list[int]] = defaultdict(list)
     for element_set in {frozenset(text.split()) for text in element_sets}:
         members = frozenset(ATOMIC_NUMBERS[symbol] - 1 for symbol in element_set)
-        for element in members:
+        for element in members if len(members) > 1 else ():  # alone it has no environment
             elements_in[members - {element}].append(element)
     shared = np.zeros((len(SYMBOLS), len(SYMBOLS)))
     for elements in elements_in.values():

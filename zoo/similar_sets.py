@@ -70,7 +70,7 @@ def _shares(
     lengths = np.sqrt((asked @ rarity)[:, None] * (known @ rarity))
     columns: list[np.ndarray] = []
 
-    def add(weights: FloatArray) -> None:
+    def add(weights: np.ndarray) -> None:
         total = weights.sum(axis=1, keepdims=True)
         columns.append((weights @ classes + PRIOR_WEIGHT * mean) / (total + PRIOR_WEIGHT))
         columns.append(np.log(total + PRIOR_WEIGHT))

@@ -62,17 +62,17 @@ class PhaseSelect(NeuralEncoder):
         if probe:
             probe_in_place_of(None, probe, 0)  # refuses what is unknown at once
 
-    def fit(self, samples: ElementSetSamples, validation: Any = None) -> Self:
+    def fit(self, samples: Any, validation: Any = None) -> Self:
         """Learn from reported sets."""
         if self.context is not None:
             samples = _samples_of(self.context.reported)
         watched = None if validation is None else _elements_alone(validation)
         return super().fit(_elements_alone(samples), watched)
 
-    def transform(self, samples: ElementSetSamples) -> np.ndarray:
+    def transform(self, samples: Any) -> np.ndarray:
         return super().transform(_elements_alone(samples))
 
-    def score_samples(self, samples: ElementSetSamples) -> np.ndarray:
+    def score_samples(self, samples: Any) -> np.ndarray:
         return super().score_samples(_elements_alone(samples))
 
     def encode(self, batch: Tensor) -> Tensor:
