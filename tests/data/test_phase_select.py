@@ -12,7 +12,7 @@ from framework.registry.registry import ROOT
 from tests.conftest import phasezoo, write_yaml
 
 DATA = Path(__file__).parents[3] / "shared" / "datasets" / "phaseselect"
-POOL = "Ba Cl Cu F Fe K Li Mg Na O S Se".split()
+POOL = ["Ba", "Cl", "Cu", "F", "Fe", "K", "Li", "Mg", "Na", "O", "S", "Se"]
 
 
 def write_files(folder: Path) -> Path:
@@ -54,7 +54,9 @@ def content(target: str, **changes):
         },
         "splits": ["random"],
         "seeds": [0],
-        "encoders": [{"name": "elements", "label": "logistic", "probe": "logistic_regression"}],
+        "encoders": [
+            {"name": "element_descriptors", "label": "logistic", "probe": "logistic_regression"}
+        ],
         "resamples": 100,
         "published": {
             "source": "made up",

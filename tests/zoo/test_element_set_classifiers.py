@@ -10,7 +10,7 @@ from data.element_sets import ATOMIC_NUMBERS
 from data.representations.element_set import ElementSet, ElementSetSamples
 from framework.base.errors import UserError
 from framework.neural.training import Settings
-from zoo.encoders.elements import Elements
+from zoo.encoders.element_descriptors import ElementDescriptors
 from zoo.encoders.phase_select import PhaseSelect as Ranking
 from zoo.predictors.element_set_trees import ElementSetTrees
 from zoo.predictors.extra_trees_classifier import ExtraTreesClassifier
@@ -103,9 +103,11 @@ def test_probabilities_add_up_to_one_and_are_close_to_the_true_ones(cls, setting
 @pytest.mark.parametrize("cls", [ElementSetTrees, PhaseSelect])
 def test_vectors_that_are_not_of_element_sets_are_refused(cls):
     classes, groups = np.arange(20) % 2, np.array([str(i) for i in range(20)])
-    with pytest.raises(UserError, match="reads element sets.*by the encoder 'elements'"):
+    with pytest.raises(
+        UserError, match=r"reads element sets.*by the encoder 'element_descriptors'"
+    ):
         cls().fit(np.ones((20, 8)), classes, groups)
-    with pytest.raises(UserError, match="by .*'elements'"):
+    with pytest.raises(UserError, match=r"by .*'element_descriptors'"):
         cls().fit(np.zeros((20, 118)), classes, groups)
 
 
@@ -136,13 +138,13 @@ def test_extra_trees_are_those_of_scikit_learn(drawn):
 
 def test_elements_are_indicators_with_the_statistics_of_equal_shares():
     shown = samples("Li O", "Cl Na", "Fe")
-    assert Elements().fit(shown).transform(shown).shape == (3, 118)
-    both = Elements(magpie=True).fit(shown).transform(shown)
+    assert ElementDescriptors().fit(shown).transform(shown).shape == (3, 118)
+    both = ElementDescriptors(magpie=True).fit(shown).transform(shown)
     assert both.shape == (3, 250) and np.array_equal(both[:, :118], holds("Li O", "Cl Na", "Fe"))
     assert both[0, 118:124].tolist() == [3, 8, 5, 5.5, 2.5, 3]  # of the atomic number
 
 
-@pytest.mark.parametrize("cls", [Elements, lambda **given: Ranking(width=118, **given)])
+@pytest.mark.parametrize("cls", [ElementDescriptors, lambda **given: Ranking(width=118, **given)])
 def test_an_encoder_may_bring_a_probe_of_its_own(cls):
     encoder = cls(probe={"name": "logistic_regression", "strength": 0.5})
     encoder.seed = 3

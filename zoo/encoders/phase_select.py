@@ -14,7 +14,7 @@ from framework.contracts.learner import Learner
 from framework.neural.encoder import NeuralEncoder
 from framework.neural.training import Settings
 from framework.registry.parameters import Float, Int
-from zoo.encoders.elements import as_vectors, probe_in_place_of
+from zoo.encoders.element_descriptors import as_vectors, probe_in_place_of
 from zoo.networks import dense
 
 
@@ -31,7 +31,7 @@ class PhaseSelect(NeuralEncoder):
         latent_dim: width of the latent space.
         hidden: widths of the encoder; the decoder mirrors them.
         dropout: share of units dropped after every hidden layer.
-        magpie, probe: what learns labels and what it reads, see `zoo.encoders.elements`; the
+        magpie, probe: what learns labels and what it reads, see `zoo.encoders.element_descriptors`; the
             classifier ``phase_select`` is the published one.
     """
 

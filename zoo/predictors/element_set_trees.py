@@ -22,7 +22,7 @@ class ElementSetTrees(Classifier):
     vectors and what similar labelled sets say (`zoo.similar_sets`), and boosted trees on these.
 
     Reads vectors whose first 118 dimensions are above 0 for the elements that a set holds, as the
-    encoder `elements` gives them. Training sets are described by sets of other folds, so that no
+    encoder `element_descriptors` gives them. Training sets are described by sets of other folds, so that no
     set's own class is among what describes it.
 
     Args:
@@ -93,6 +93,6 @@ def _holds(vectors: np.ndarray) -> np.ndarray:
     if holds.shape[1] < len(SYMBOLS) or not holds.any(axis=1).all():
         raise UserError(
             f"element_set_trees reads element sets, not vectors of {vectors.shape[1]} dimensions "
-            "without any element; give it those by the encoder 'elements'"
+            "without any element; give it those by the encoder 'element_descriptors'"
         )
     return holds

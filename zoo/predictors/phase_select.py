@@ -33,7 +33,7 @@ class PhaseSelect(Classifier):
     mean is learned (Guo et al., ICML 2017).
 
     Reads vectors whose first 118 dimensions are above 0 for the elements that a set holds, as the
-    encoder `elements` gives them; the rest is left aside. Pooling by mean and maximum, learning
+    encoder `element_descriptors` gives them; the rest is left aside. Pooling by mean and maximum, learning
     rate and at most so many epochs are our reading; so is that elements attend in addition to what
     they are.
 
@@ -212,12 +212,14 @@ def _elements(vectors: np.ndarray) -> np.ndarray:
     if vectors.shape[1] < len(SYMBOLS):
         raise UserError(
             f"phase_select reads element sets, not vectors of {vectors.shape[1]} dimensions; give "
-            "it those by the encoder 'elements'"
+            "it those by the encoder 'element_descriptors'"
         )
     holds = vectors[:, : len(SYMBOLS)] > 0
     sizes = holds.sum(axis=1)
     if not sizes.all():
-        raise UserError("phase_select: a set holds no element; give it sets by 'elements'")
+        raise UserError(
+            "phase_select: a set holds no element; give it sets by 'element_descriptors'"
+        )
     rows, elements = np.nonzero(holds)
     place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     out = np.zeros((len(vectors), sizes.max(initial=1)), np.int64)

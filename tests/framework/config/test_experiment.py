@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from framework.base.digest import digest
 from framework.base.errors import UserError
-from framework.config.experiment import Experiment, experiment_from
+from framework.config.experiment import Experiment, experiment_from, read_experiments
 from framework.config.experiment import read_experiment as read
-from framework.config.experiment import read_experiments
 from framework.config.schema import RESERVED, Component
 from framework.config.strict_yaml import read_yaml, write_yaml
 from framework.metrics.ranking import RANKING

@@ -16,7 +16,7 @@ from zoo.encoders.magpie import statistics
 from zoo.probing import probe_of
 
 
-class Elements(Encoder):
+class ElementDescriptors(Encoder):
     """Learns nothing but how common elements are; score = mean logarithm of how many training sets
     hold an element, over those of the set.
 
