@@ -10,6 +10,7 @@ from data.element_sets import ATOMIC_NUMBERS
 from data.representations.element_set import ElementSet, ElementSetSamples
 from framework.base.errors import UserError
 from framework.neural.training import Settings
+from framework.runs.run import code_of
 from zoo.encoders.element_descriptors import ElementDescriptors
 from zoo.encoders.phase_select import PhaseSelect as Ranking
 from zoo.predictors.element_set_trees import ElementSetTrees
@@ -168,3 +169,21 @@ def test_sets_like_those_reported_are_more_accessible_than_others():
     likely, unlikely = ranking.score_samples(samples("Cl Na", "He Xe"))
     assert likely > unlikely
     assert ranking.learner_input(reported).shape == (240, 118)
+
+
+def test_the_source_of_a_probe_of_its_own_is_part_of_the_code_that_decides_a_run():
+    def code(probe):
+        named = {
+            "representation": "element_set",
+            "split": "random",
+            "dataset": "oqmd_icsd",
+            "task": "classification",
+        }
+        settings = {kind: {"name": name, "parameters": {}} for kind, name in named.items()}
+        settings["task"]["parameters"] = {"target": "band_gap", "above": 2.0}
+        settings["encoder"] = {"name": "element_descriptors", "parameters": {"probe": probe}}
+        return code_of(settings)
+
+    codes = [code(""), code("logistic_regression"), code("extra_trees_classifier")]
+    assert len(set(codes)) == 3
+    assert code({"name": "logistic_regression", "strength": 0.5}) == codes[1]
