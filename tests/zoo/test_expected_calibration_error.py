@@ -1,5 +1,7 @@
 """Expected calibration error: by hand, of right and of certain probabilities, with its interval."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def test_it_is_that_of_plain_bins_and_small_where_probabilities_are_right():
     right = (probability > 0.5) == true
     edges = np.linspace(0, 1, BINS + 1)
     plain = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (confidence >= low) & (confidence < high)
         if inside.any():
             plain += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
