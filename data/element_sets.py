@@ -69,3 +69,18 @@ def numbers(element_sets: Sequence[str] | np.ndarray) -> np.ndarray:
         symbol = error.args[0]
         raise ValueError(f"'{symbol}' is not an element; {nearest_elements(symbol)}") from None
     return flat.reshape(len(element_sets), -1)
+
+
+def padded_numbers(element_sets: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Atomic numbers (n, k), ascending, of n sets of k elements or fewer; 0 before those of fewer.
+
+    Raises:
+        ValueError: a symbol is no element.
+    """
+    names = np.asarray(element_sets).astype(str)
+    sizes = np.char.count(names, " ") + 1
+    out = np.zeros((len(names), sizes.max(initial=0)), np.int64)
+    for size in np.unique(sizes):
+        rows = sizes == size
+        out[rows, out.shape[1] - size :] = np.sort(numbers(names[rows]), axis=1)
+    return out

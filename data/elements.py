@@ -73,7 +73,8 @@ def table_for(name: str, materials: xr.Dataset, train: np.ndarray) -> ElementTab
     `environments` is learned from reported sets, so it would tell which of the materials are
     reported: it is learned without the sets that are shown and not trained on, and, where the
     embedded data themselves are shown, without those that entered after the last training material.
-    Materials of another file have a time of their own, and nothing is left out by it.
+    Materials of another file have a time of their own, and nothing is left out by it; nor are
+    subsets and supersets of held-out sets.
 
     Args:
         materials: all that will be shown: ``element_set``, and where it is known ``order``.

@@ -16,6 +16,7 @@ from framework.base.errors import UserError
 from framework.contracts.dataset import UnusableRow, refuse_unusable
 
 __all__ = [
+    "Parse",
     "Table",
     "has_column",
     "read_lines",

@@ -3,7 +3,7 @@
 These names are the public ones; they keep their meaning within a minor version, and what goes
 away is announced one minor version ahead. Everything else may change.
 
-In a notebook: ``from phasezoo import models, rank, run``. In a model file:
+In a notebook: ``from phasezoo import explain, models, rank, run, select``. In a model file:
 ``from phasezoo import Int, NeuralEncoder``.
 """
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from framework.base.errors import UserError as UserError
     from framework.commands.audit import audit as audit
     from framework.commands.benchmark import benchmark as benchmark
+    from framework.commands.explain import explain as explain
     from framework.commands.models import models as models
     from framework.commands.optimise import optimise as optimise
     from framework.commands.rank import rank as rank
     from framework.commands.reproduce import reproduce as reproduce
     from framework.commands.run import run as run
+    from framework.commands.select import select as select
     from framework.commands.tune import tune as tune
     from framework.config.experiment import read_experiment as read_experiment
     from framework.config.optimisation import read_optimisation as read_optimisation
@@ -49,6 +51,7 @@ _WHERE = {
     "UserError": "framework.base.errors",
     "audit": "framework.commands.audit",
     "benchmark": "framework.commands.benchmark",
+    "explain": "framework.commands.explain",
     "models": "framework.commands.models",
     "optimise": "framework.commands.optimise",
     "rank": "framework.commands.rank",
@@ -56,6 +59,7 @@ _WHERE = {
     "read_optimisation": "framework.config.optimisation",
     "reproduce": "framework.commands.reproduce",
     "run": "framework.commands.run",
+    "select": "framework.commands.select",
     "tune": "framework.commands.tune",
 }
 

@@ -19,7 +19,7 @@ WINGS = (
     ("execution", "registry", "config"),
     ("audit", "neural"),
     ("checks", "runs", "figures"),
-    ("benchmark", "search", "screening"),
+    ("benchmark", "search", "screening", "selection"),
     ("tracking",),
     ("commands",),
 )

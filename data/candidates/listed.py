@@ -6,19 +6,21 @@ import json
 from collections.abc import Iterable, Sequence
 
 from data.candidates.pattern import ANIONS, Pattern
-from data.datasets.element_set_list import element_set_list
+from data.datasets.element_set_list import candidate_list
 from framework.base.errors import UserError
 from framework.contracts.candidates import CandidateSource
-from framework.contracts.dataset import UnusableRow, unusable_rows
+from framework.contracts.dataset import UnusableRow, refuse_unusable, unusable_rows
 
 _REPORTED = "not a candidate: it is reported already"
 
 
 class Listed(CandidateSource):
-    """Candidates from a file, one element set a line; reported fields are those of a pattern.
+    """Candidates from a file, one element set or formula a line; reported fields are those of a pattern.
+
+    A formula means its element set.
 
     Args:
-        path: the file (see the data set ``element_set_list``).
+        path: the file: a list, or a table with a column ``elements`` or ``formula``.
         pattern: the pattern of the reported fields; candidates have its number of elements.
         anions: the elements that A stands for.
         strict: an unusable row of the file is an error.
@@ -33,9 +35,11 @@ class Listed(CandidateSource):
     ) -> None:
         self.path, self.pattern, self.anions, self.strict = path, pattern, anions, strict
         self._space = Pattern(pattern, anions=anions)
-        listed = element_set_list(path, strict=strict)
+        listed = candidate_list(path, strict)
         self.rows = [str(text) for text in listed["element_set"].values]
         self.unusable: list[UnusableRow] = unusable_rows(listed)
+        if n := int((listed["formula"].values != "").sum()):
+            self.notes = (f"{n:,} of the rows are formulas; each means its element set",)
         self._lines: list[int] = json.loads(listed.attrs["lines"])
 
     def members(self, element_sets: Iterable[str]) -> list[str]:
@@ -43,32 +47,44 @@ class Listed(CandidateSource):
         return self._space.members(element_sets)
 
     def unexplored(self, reported: Sequence[str]) -> list[str]:
-        """The listed sets that are not reported, sorted; `unusable` then names the others.
+        """The listed sets of the pattern's size that are not reported, sorted; `unusable` then
+        names the others.
 
         They need the pattern's number of elements, not its anions: whoever lists a phosphorus
         cation knows what they ask for.
 
         Raises:
-            UserError: a set has another number of elements, or all are reported.
+            UserError: none is left; or, with ``strict``, one is left out.
         """
         size = self._space.n_cations + self._space.n_anions
-        if strangers := [row for row in self.rows if len(row.split()) != size]:
-            shown = "; ".join(strangers[:3])
-            raise UserError(
-                f"{self.path}: {len(strangers)} of {len(self.rows)} element sets do not have "
-                f"{size} elements, as {self.pattern} has (first: {shown}); take them out or give "
-                "another pattern"
-            )
         known = set(reported)
-        self.unusable += [
-            row
-            for line, text in zip(self._lines, self.rows, strict=True)
-            if text in known and (row := UnusableRow(line, _REPORTED, text)) not in self.unusable
-        ]
-        left = sorted(set(self.rows) - known)
-        if not left:
-            raise UserError(
-                f"{self.path}: all {len(self.rows)} candidates are reported already; "
-                "there is nothing to rank"
+        fitting = []
+        for line, text in zip(self._lines, self.rows, strict=True):
+            if (n := text.count(" ") + 1) != size:
+                reason = f"has {n} elements, and {self.pattern} has {size}"
+            elif text in known:
+                reason = _REPORTED
+            else:
+                fitting.append(text)
+                continue
+            if (row := UnusableRow(line, reason, text)) not in self.unusable:
+                self.unusable.append(row)
+        if not fitting:
+            raise self._nothing(size)
+        if self.strict:
+            refuse_unusable(self.unusable, self.path)
+        return sorted(fitting)
+
+    def _nothing(self, size: int) -> UserError:
+        """Why no candidate is left."""
+        n, strangers = len(self.rows), [row for row in self.rows if row.count(" ") + 1 != size]
+        if not strangers:
+            return UserError(
+                f"{self.path}: all {n} candidates are reported already; there is nothing to rank"
             )
-        return left
+        return UserError(
+            f"{self.path}: {len(strangers)} of {n} element sets do not have {size} elements, as "
+            f"{self.pattern} has (first: {'; '.join(strangers[:3])})"
+            f"{', and the others are reported already' * (len(strangers) < n)}; give the pattern "
+            "that fits"
+        )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 import xarray as xr
 
-from data.element_sets import parse_element_set
+from data.columns import FORMULA_COLUMNS, column_of_formulas
+from data.element_sets import formula_element_set, parse_element_set
 from data.table import (
+    Parse,
     Table,
     has_column,
     read_lines,
@@ -22,6 +24,7 @@ from framework.base.errors import UserError
 from framework.contracts.dataset import data_set
 
 _PURPOSE = "a list of element sets, one a line such as 'Li Sn S Cl'"
+_CANDIDATES = "candidates, one a line: an element set such as 'Li Sn S Cl', or a formula"
 COLUMNS = ("elements", "element_set")
 
 
@@ -50,14 +53,36 @@ def element_set_list(
     Raises:
         UserError: the file cannot be read, a column is not there, or no row is usable.
     """
-    table = _read(Path(path))
+    table = _read(Path(path), _PURPOSE, COLUMNS, _is_element_set)
+    column = has_column(table, *COLUMNS)
+    return _materials(table, column, _parse, strict, properties, censored)
+
+
+def candidate_list(path: str | Path, strict: bool = False) -> xr.Dataset:
+    """The element sets of a list or a table of candidates: sets as above, or formulas, each of
+    which means its elements and stays in the variable `formula`. Further columns are not read.
+
+    Raises:
+        UserError: the file cannot be read, or no row is usable.
+    """
+    table = _read(Path(path), _CANDIDATES, (*COLUMNS, *FORMULA_COLUMNS), _is_either)
+    column = next((name for name in COLUMNS if name in table.header), None)
+    column = column or column_of_formulas(table.header) or has_column(table, *COLUMNS)
+    return _materials(table, column, _parse_either, strict, (), False)
+
+
+def _materials(
+    table: Table,
+    column: str,
+    parse: Parse,
+    strict: bool,
+    properties: Sequence[str] | None,
+    censored: bool,
+) -> xr.Dataset:
+    """The element sets of a column, each once."""
+    path = table.path
     contents, unusable, account = read_materials(
-        table,
-        has_column(table, *COLUMNS),
-        _parse,
-        properties=properties,
-        values_differ=False,
-        censored=censored,
+        table, column, parse, properties=properties, values_differ=False, censored=censored
     )
     if strict:
         refuse_left_out(unusable, account, path)
@@ -82,17 +107,25 @@ def is_list(lines: Sequence[str]) -> bool:
     return 2 * sum(map(_is_element_set, some)) > len(some)
 
 
-def _read(path: Path) -> Table:
+def _read(
+    path: Path, purpose: str, columns: Sequence[str], holds_row: Callable[[str], bool]
+) -> Table:
+    """A table, or lines without a header as a table of one column.
+
+    Args:
+        columns: names of a header.
+        holds_row: whether a line is a row rather than a header.
+    """
     if not is_text(path):
-        return read_table(path, _PURPOSE)
-    lines = [line.split("#")[0].strip() for line in read_lines(path, _PURPOSE)]
+        return read_table(path, purpose)
+    lines = [line.split("#")[0].strip() for line in read_lines(path, purpose)]
     rows = tuple((i, (line,)) for i, line in enumerate(lines, start=1) if line)
     if not rows:
-        raise UserError(f"{path}: nothing but comments ({_PURPOSE})")
+        raise UserError(f"{path}: nothing but comments ({purpose})")
     first = rows[0][1][0]
-    named = any(column in first for column in COLUMNS)
-    if named or (".csv" in path.suffixes and not _is_element_set(first)):
-        return read_table(path, _PURPOSE)
+    named = any(column in first for column in columns)
+    if named or (".csv" in path.suffixes and not holds_row(first)):
+        return read_table(path, purpose)
     return Table(path, COLUMNS[:1], rows)
 
 
@@ -103,6 +136,28 @@ def _is_element_set(text: str) -> bool:
     except ValueError as error:
         return "appears" in str(error)
     return True
+
+
+def _is_either(text: str) -> bool:
+    """True for an element set or a formula."""
+    try:
+        return bool(_is_element_set(text) or formula_element_set(text))
+    except ValueError:
+        return False
+
+
+def _parse_either(text: str) -> tuple[str, str, Hashable]:
+    """An element set, or a formula as its elements; refused as an element set where it is neither."""
+    try:
+        return _parse(text)
+    except ValueError as not_symbols:
+        if _is_element_set(text):  # with an element that repeats
+            raise
+        try:
+            element_set = formula_element_set(text)
+        except ValueError:
+            raise not_symbols from None
+    return text, element_set, element_set
 
 
 def _parse(text: str) -> tuple[str, str, Hashable]:

@@ -69,6 +69,15 @@ class ElementSet(Representation):
                     f"{MOST_ELEMENTS} are shown: leave it out"
                 )
 
+    def can_show(self, materials: xr.Dataset) -> np.ndarray:
+        """Those of `MOST_ELEMENTS` or fewer, each with a descriptor or more where these are shown."""
+        holds = _holds(materials)
+        shown: np.ndarray = holds.sum(axis=1) <= MOST_ELEMENTS
+        if self.features is not None:
+            described = np.isfinite(element_table(self.features).values[1:]).any(axis=1)
+            shown = shown & ~holds[:, ~described].any(axis=1)
+        return shown
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
         self.require(materials)
         holds = _holds(materials)

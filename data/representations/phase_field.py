@@ -10,8 +10,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from data.element_sets import SYMBOLS, formula_element_set, numbers, parse_element_set
-from data.elements import table_for
+from data.element_sets import (
+    SYMBOLS,
+    formula_element_set,
+    numbers,
+    padded_numbers,
+    parse_element_set,
+)
+from data.elements import element_table, table_for
 from framework.base.errors import UserError
 from framework.contracts.representation import Representation
 from framework.neural.samples import TensorSamples
@@ -21,7 +27,8 @@ class PhaseFieldSamples(TensorSamples):
     """Element sets as atomic numbers and one table of standardised descriptors.
 
     Attributes:
-        elements: atomic numbers (n, k), ascending.
+        elements: atomic numbers (n, k), ascending; 0 before them where a set that is learned from
+            has fewer, with descriptors of 0, the mean.
         table: standardised descriptors (119, n_features) by atomic number.
         n_elements: k, the same for all.
     """
@@ -80,11 +87,19 @@ class PhaseField(Representation):
                 f"{sizes[-1]}"
             )
 
+    def can_show(self, materials: xr.Dataset) -> np.ndarray:
+        """Those of whose elements each has a descriptor or more."""
+        described = np.isfinite(element_table(self.features).values).any(axis=1)
+        shown: np.ndarray = described[numbers(materials["element_set"].values)].all(axis=1)
+        return shown
+
     def fit(self, materials: xr.Dataset, train: np.ndarray) -> Self:
-        self.require(materials)
+        """Sets of the training part may have fewer elements than the others, which have one size."""
+        others = np.delete(np.arange(materials.sizes["material"]), train)
+        self.require(materials.isel(material=others) if len(others) else materials)
         table = table_for(self.features, materials, train)
-        elements = numbers(materials["element_set"].values)
-        occurring = np.unique(elements)
+        elements = padded_numbers(materials["element_set"].values)
+        occurring = np.unique(elements[elements > 0])
         if len(bare := occurring[~np.isfinite(table.values[occurring]).any(axis=1)]):
             raise UserError(
                 f"element table '{self.features}' has no values for "
@@ -100,11 +115,12 @@ class PhaseField(Representation):
             )
         self.left_out = tuple(f for f, ok in zip(table.features, complete, strict=True) if not ok)
         values = table.values[:, complete]
-        seen = values[elements[train]].reshape(-1, values.shape[1])
+        seen = values[elements[train][elements[train] > 0]]
         spread = seen.std(axis=0)
         # a feature that is constant in the training part tells nothing and must not divide by 0
         spread[spread < 1e-12 * np.abs(seen).max(axis=0).clip(1e-300)] = np.inf
         self.table_ = ((values - seen.mean(axis=0)) / spread).astype(np.float32)
+        self.table_[0] = 0
         return self
 
     @property
@@ -133,7 +149,7 @@ class PhaseField(Representation):
 
     def transform(self, materials: xr.Dataset) -> PhaseFieldSamples:
         self.require_fitted()
-        elements = np.sort(numbers(materials["element_set"].values).astype(np.int64), axis=1)
+        elements = padded_numbers(materials["element_set"].values)
         occurring = np.unique(elements)
         unknown = occurring[~np.isfinite(self.table_[occurring]).all(axis=1)]
         if len(unknown):

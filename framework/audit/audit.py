@@ -55,7 +55,8 @@ def audit(
             not apply then, and of an encoder that is not a network its latent vectors are looked at.
     """
     rng = np.random.default_rng(0)
-    seen = _some(rng, split.train, SEEN)
+    known = split.train if len(split.train) else split.validation  # `Split.smaller`
+    seen = _some(rng, known, SEEN)
     unseen = _some(rng, split.holdout, UNSEEN)
     values: dict[str, float] = {}
     evidence: dict[str, np.ndarray] = {}
@@ -64,9 +65,7 @@ def audit(
         others = _some(rng, split.unexplored, OTHERS)
         names = items["element_set"].values.astype(str)
         scores = encoder.score_samples(samples.take(others))
-        values, evidence = of_scores(
-            samples.take(others), names[others], names[split.train], scores
-        )
+        values, evidence = of_scores(samples.take(others), names[others], names[known], scores)
         additive = Additive.fit(names[others], scores)
         shuffled = [
             text

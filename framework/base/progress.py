@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -30,6 +32,38 @@ def new_bars(shown: bool) -> Progress:
         transient=True,
         disable=not shown,
     )
+
+
+class Stages:
+    """One thing after another, each with a bar that stays until the last one is done: how far it
+    is where it says so, else how long it has taken."""
+
+    def __init__(self, shown: bool) -> None:
+        self._bars = new_bars(shown)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def add(self, what: str) -> Callable[[int, int], None]:
+        """A bar, and what tells it how much is done, of how much."""
+        bar = self._bars.add_task(what, total=None)
+        return lambda done, total: self._bars.update(bar, completed=done, total=total)
+
+    @contextmanager
+    def begin(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar that is full at the end, and what tells it how much is done, of how much."""
+        tell = self.add(what)
+        yield tell
+        tell(1, 1)
 
 
 def shown(items: Sequence[T], what: str) -> Iterable[T]:

@@ -39,7 +39,7 @@ from framework.registry.registry import REPRESENTATIONS
 from framework.runs.components import GIVEN, construct, resolve_task, tried
 from framework.runs.items import items_of
 
-N_TRAIN, N_OTHER = 96, 48
+N_TRAIN, N_OTHER, N_KNOWN = 96, 48, 192
 FITTING: tuple[dict[str, Any], ...] = (
     {"name": "plausibility"},
     {"name": "property", "properties": ["formation_energy"], "sample": 150},
@@ -75,6 +75,7 @@ class Trial:
     def fresh(self, seed: int = 0) -> Encoder:
         """An unfitted encoder with defaults, its training cut to two epochs."""
         values = {n: p.default for n, p in parameters(self.cls, given=GIVEN).items()}
+        values |= {"epochs": 2} if "epochs" in values else {}
         encoder = construct(self.cls, values, self.train, seed)
         for part in encoder.modules() if isinstance(encoder, NeuralEncoder) else ():
             if isinstance(part, NeuralEncoder) and isinstance(part.settings, Settings):
@@ -85,8 +86,9 @@ class Trial:
 
     @cached_property
     def context(self) -> Context:
-        """All reported items, and the others of the sample as candidates."""
-        reported = self.items.isel(material=self.items["reported"].values)
+        """A sample of the reported items, and the others of the small one as candidates."""
+        known = _spread(np.flatnonzero(self.items["reported"].values), N_KNOWN)
+        reported = self.items.isel(material=known)
         names, first = np.unique(reported["element_set"].values.astype(str), return_index=True)
         others = self.everything.take(np.arange(N_TRAIN, N_TRAIN + N_OTHER))
         return Context(others, names, reported["order"].values[first])

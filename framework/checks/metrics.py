@@ -16,6 +16,7 @@ from framework.metrics.classification import (
     evaluate_classes,
 )
 from framework.metrics.evaluation import Evaluation
+from framework.metrics.items import ItemMetric, RankedItems, evaluate_items
 from framework.metrics.metric import Metric
 from framework.metrics.ranking import evaluate
 from framework.metrics.ranks import RankingMetric
@@ -80,8 +81,16 @@ def _hold_outs() -> dict[type[Metric], HoldOutOf]:
         held = Answers(probabilities, classes, np.ones(N, dtype=bool))
         return evaluate_classes(held, (metric,), groups[at], 100)
 
+    def of_items(metric: Any, order: IntArray | None, answers: IntArray | None) -> Evaluation:
+        at = np.arange(N) if order is None else order
+        hits, scores = true > 0.5, given(answers)
+        known = {"popularity": noise, "probability": np.full(N, hits.mean())}
+        ranked = RankedItems(scores[at], hits[at], {name: of[at] for name, of in known.items()})
+        return evaluate_items(ranked, 100, metrics=(metric,))
+
     return {
         RankingMetric: of_ranking,
+        ItemMetric: of_items,
         RegressionMetric: of_values,
         ClassificationMetric: of_classes,
     }
@@ -119,6 +128,8 @@ def better_answers_are_better(trial: Trial) -> None:
 
 
 def random_order_gives_its_value_under_random_order(trial: Trial) -> None:
+    if not getattr(trial.metric, "judges_order", True):
+        return
     rng, name = np.random.default_rng(2), trial.metric.name
     shuffled = [trial.evaluation(answers=rng.permutation(N)) for _ in range(SHUFFLES)]
     values = np.array([found.values[name] for found in shuffled])

@@ -23,12 +23,14 @@ from framework.commands import (
     benchmark,
     check,
     data,
+    explain,
     models,
     optimise,
     published,
     rank,
     reproduce,
     run,
+    select,
     tune,
     ui,
 )
@@ -67,6 +69,8 @@ app.command("tune")(tune.command)
 app.command("optimise")(optimise.command)
 app.command("published")(published.command)
 app.command("rank")(rank.command)
+app.command("select")(select.command)
+app.command("explain")(explain.command)
 app.command("audit")(audit.command)
 app.command("reproduce")(reproduce.command)
 app.command("ui")(ui.command)

@@ -40,7 +40,18 @@ PatternOption = Annotated[
     str | None, typer.Option("--pattern", help="Field space, for instance M-M'-A-A'.")
 ]
 CandidatesOption = Annotated[
-    Path | None, typer.Option("--candidates", help="File of candidate element sets, one a line.")
+    Path | None,
+    typer.Option("--candidates", help="File of candidates, one a line: element sets or formulas."),
+]
+ContainsOption = Annotated[
+    str, typer.Option("--contains", help="Elements each field must hold: Li or Li,S.")
+]
+ExcludeOption = Annotated[str, typer.Option("--exclude", help="Elements no field may hold.")]
+CationsOption = Annotated[
+    str, typer.Option("--cations", help="Elements that cations are taken from.", show_default="any")
+]
+AnionsOption = Annotated[
+    str, typer.Option("--anions", help="Elements that anions are taken from.", show_default="any")
 ]
 FeaturesOption = Annotated[
     str | None, typer.Option("--features", help="Element table, or a CSV file of one.")

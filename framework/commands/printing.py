@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,12 @@ def _in(runs: Path) -> str:
 def spoken(value: Any) -> str:
     """A value of a table as a person would write it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_notes(carrier: HasAttrs) -> None:
+    """What a reader should know of fields that were left out."""
+    for note in json.loads(carrier.attrs.get("notes", "[]")):
+        typer.echo(f"note     {note}")
 
 
 def print_reads(source: HasAttrs, path: Path | None = None) -> None:

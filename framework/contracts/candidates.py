@@ -17,10 +17,12 @@ class CandidateSource(ABC):
     Attributes:
         pattern: what its element sets have in common, for messages.
         unusable: the rows of the user's file behind it that no candidate was made of.
+        notes: what a reader should know of how that file was read.
     """
 
     pattern: str = "of the candidate source"
     unusable: Sequence[UnusableRow] = ()
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def members(self, element_sets: Iterable[str]) -> list[str]:
@@ -29,6 +31,11 @@ class CandidateSource(ABC):
         A split divides the reported ones among them, so a material whose set is not a member is
         neither learned from nor held out.
         """
+
+    def held_out(self, members: Sequence[str]) -> list[str]:
+        """Those of its reported members that a split may hold out: here all. The others are
+        learned from, whatever the split."""
+        return list(members)
 
     @abstractmethod
     def unexplored(self, reported: Sequence[str]) -> list[str]:

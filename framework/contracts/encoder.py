@@ -7,8 +7,9 @@ latent vectors, state a posterior, learn labels end to end, begin with a finishe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -64,6 +65,15 @@ class Encoder(Fitted, ABC):
     @abstractmethod
     def score_samples(self, samples: Any) -> np.ndarray:
         """Plausibility (n,), higher = more plausible."""
+
+    @classmethod
+    def sources(cls, parameters: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The files of registered items that its settings name; they decide its numbers.
+
+        Args:
+            parameters: checked settings, by name.
+        """
+        return ()
 
     @property
     def decodes(self) -> bool:

@@ -70,6 +70,10 @@ class Representation(Fitted, ABC):
         """
         return
 
+    def can_show(self, materials: xr.Dataset) -> np.ndarray:
+        """Which materials (n,) it could show one by one, before it is fitted: here all of them."""
+        return np.ones(materials.sizes["material"], dtype=bool)
+
     @property
     @abstractmethod
     def width(self) -> int:

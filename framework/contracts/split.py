@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ class HoldOut(Protocol):
 
     It promises that
     - masks depend on what it is given alone: the same fields, seed and settings, the same masks;
-    - each fold holds some fields out and leaves two or more to learn from;
+    - each fold holds some fields out and leaves two or more, to learn from or, where only smaller
+      sets are learned from (`from_smaller_sets`), as the validation part;
     - it changes nothing of what it is given, and looks at no property.
 
     Each element set is given once, so that whatever a strategy does, the materials of one set
@@ -40,6 +42,20 @@ class HoldOut(Protocol):
         ...
 
 
+Strategy = TypeVar("Strategy", bound=Callable[..., Any])
+
+
+def from_smaller_sets(strategy: Strategy) -> Strategy:
+    """Marks a strategy under which no item is learned from, but the reported sets of fewer elements
+    that are part of one (`framework.contracts.context.smaller_sets`)."""
+    strategy.from_smaller_sets = True  # type: ignore[attr-defined]
+    return strategy
+
+
+RELATIVES = ("supersets", "subsets")
+"""Reported sets that a split can withhold from the context: those of which a held-out or
+validation set is part, and those that are part of one."""
+
 PARTS = ("train", "validation", "holdout", "unexplored")
 """What an item is in one split; its code in results is the position here."""
 
@@ -50,6 +66,9 @@ class Split:
 
     Attributes:
         cut: of a split by time, the order of entry of the first held-out item; else None.
+        withheld: which `RELATIVES` of held-out and validation sets the context lacks.
+        smaller: whether sets of fewer elements are learned from in place of items; then the
+            training part is empty.
 
     Raises:
         AssertionError: an item stands in two parts, or in none: a leak, never a user's mistake.
@@ -61,6 +80,8 @@ class Split:
     holdout: np.ndarray
     unexplored: np.ndarray
     cut: float | None = None
+    withheld: tuple[str, ...] = ()
+    smaller: bool = False
 
     def __post_init__(self) -> None:
         everything = np.concatenate([getattr(self, part) for part in PARTS])
@@ -77,7 +98,14 @@ class Split:
 
 
 def divide(
-    items: xr.Dataset, held: np.ndarray, *, label: str, validation_fraction: float, seed: int
+    items: xr.Dataset,
+    held: np.ndarray,
+    *,
+    label: str,
+    validation_fraction: float,
+    seed: int,
+    withheld: tuple[str, ...] = (),
+    smaller: bool = False,
 ) -> Split:
     """The split of one fold.
 
@@ -85,6 +113,8 @@ def divide(
         held: which reported items (n_reported,) are held out.
         validation_fraction: share of the other element sets that is watched, never learned
             from; drawn at random.
+        withheld: see `Split`.
+        smaller: see `Split`; all that is not held out is watched then.
 
     Raises:
         UserError: nothing is held out, or too little is left to learn from.
@@ -102,8 +132,8 @@ def divide(
     code, unique = pd.factorize(sets[rest])
     n_sets = len(unique)
     order = np.random.default_rng([seed, 1]).permutation(n_sets)
-    watched = np.isin(code, order[: round(validation_fraction * n_sets)])
-    if (~watched).sum() < 2:
+    watched = np.isin(code, order[: n_sets if smaller else round(validation_fraction * n_sets)])
+    if (~watched).sum() < 2 and not smaller:
         raise UserError(
             f"split '{label}': leaves {(~watched).sum()} of {len(reported)} reported {noun} "
             "to learn from; at least 2 are needed"
@@ -114,7 +144,9 @@ def divide(
         validation=rest[watched],
         holdout=reported[held],
         unexplored=np.flatnonzero(~items["reported"].values),
-        cut=_cut(items["order"].values[reported], held),
+        cut=None if smaller else _cut(items["order"].values[reported], held),
+        withheld=withheld,
+        smaller=smaller,
     )
 
 

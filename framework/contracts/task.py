@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from framework.base.errors import UserError
 from framework.contracts.dataset import UnusableRow
 from framework.contracts.split import Split
 from framework.metrics.evaluation import Evaluation
@@ -29,6 +30,7 @@ class Fit:
     """A run after fitting: what scoring and evaluation need.
 
     Attributes:
+        learned: the element sets that the encoder learned from (m,), one for each sample.
         seconds: that the representation and the fit took.
     """
 
@@ -38,6 +40,7 @@ class Fit:
     representation: Representation
     samples: Samples
     encoder: Encoder
+    learned: np.ndarray
     seconds: float
 
 
@@ -51,6 +54,8 @@ class Judged:
         validation: the same metrics on the validation part, NaN where there is none.
         seconds: that the scores took, without their evaluation.
         variables: further variables of the run's results, as `xarray.Dataset` takes them.
+        kept: names of those variables that are the same in all runs of a benchmark (the true
+            values), which its cube keeps too, once.
         kept: names of those variables that are the same in all runs of a benchmark (the true
             values), which its cube keeps too, once.
         kept: names of those variables that are the same in all runs of a benchmark (the true
@@ -72,13 +77,18 @@ class Task(ABC):
         name: as it is registered.
         members: which of some element sets it could rank: the audit ranks made-up ones. None
             where it ranks only what there is.
+        neighbours: which element sets that it could rank differ from one by a single element and
+            its neighbour in the periodic table; None where that means nothing.
         unusable: what of its own settings' files could not be used.
+        notes: what a reader should know of how those files were read.
         sources: the files of the registered items it is made of; they decide numbers.
     """
 
     name: str
     members: Callable[[list[str]], list[str]] | None = None
+    neighbours: Callable[[str], list[str]] | None = None
     unusable: Sequence[UnusableRow] = ()
+    notes: Sequence[str] = ()
     sources: tuple[Path, ...] = ()
 
     @property
@@ -97,7 +107,8 @@ class Task(ABC):
         """What is split, ranked and scored, along `material`.
 
         Variables: ``element_set``, ``reported`` (bool; the others are never learned from),
-        ``order`` (of entry, NaN where unknown). Attributes: ``digest``, ``summary``, ``noun``
+        ``order`` (of entry, NaN where unknown), and, where not every reported item may be held out,
+        ``always_learned`` (bool). Attributes: ``digest``, ``summary``, ``noun``
         (what tables call several items), ``named_by`` (the variable that names each).
 
         Raises:
@@ -130,6 +141,18 @@ class Task(ABC):
             samples: all items, in order.
         """
         return None
+
+    def smaller_sets(self, dataset: xr.Dataset, items: xr.Dataset, split: Split) -> xr.Dataset:
+        """Reported sets with fewer elements than the items that they are part of, as materials:
+        what is learned from under a split that asks for them (`Split.smaller`).
+
+        Raises:
+            UserError: the task has none.
+        """
+        raise UserError(
+            f"split '{split.label}' learns from reported sets with fewer elements than what is "
+            f"ranked, which task '{self.name}' does not have; take another split"
+        )
 
     @abstractmethod
     def judge(self, done: Fit, resamples: int) -> Judged:

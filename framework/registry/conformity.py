@@ -42,12 +42,13 @@ def require_conforming(kind: str, item: Any, place: str) -> None:
 
 def _require_metric(item: Any, place: str) -> None:
     from framework.metrics.classification import ClassificationMetric
+    from framework.metrics.items import ItemMetric
     from framework.metrics.ranks import RankingMetric
     from framework.metrics.regression import RegressionMetric
 
-    if not isinstance(item, RankingMetric | RegressionMetric | ClassificationMetric):
+    if not isinstance(item, RankingMetric | ItemMetric | RegressionMetric | ClassificationMetric):
         raise UserError(
-            f"{place}: holds {_shown(item)}, and a metric is an object of RankingMetric, "
+            f"{place}: holds {_shown(item)}, and a metric is an object of RankingMetric, ItemMetric, "
             "RegressionMetric or ClassificationMetric (framework.metrics)"
         )
     stem = place.rpartition("/")[2].removesuffix(".py")

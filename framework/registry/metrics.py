@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from framework.base.errors import UserError, nearest
 from framework.metrics.classification import CLASSIFICATION, ClassificationMetric
+from framework.metrics.items import ItemMetric
 from framework.metrics.metric import Kind, Metric
 from framework.metrics.ranking import RANKING
 from framework.metrics.ranks import RankingMetric
@@ -19,6 +20,7 @@ BUILT_IN: dict[str, Metric] = {**RANKING, **REGRESSION, **CLASSIFICATION}
 
 KINDS: dict[type[Metric], str] = {
     RankingMetric: "ranking",
+    ItemMetric: "ranked items",
     RegressionMetric: "regression",
     ClassificationMetric: "classification",
 }

@@ -84,6 +84,13 @@ class Registry:
         """
         return sorted([*self._files(), *self._external])
 
+    @property
+    def default(self) -> str | dict[str, Any]:
+        """The item that is taken where none is named, as the folder's ``__init__`` states it: its
+        name, or a mapping with ``name`` and its settings."""
+        stated: str | dict[str, Any] = importlib.import_module(self.package).DEFAULT
+        return stated
+
     def where(self, name: str) -> str:
         """Where an item comes from, in words."""
         if name in self._external:

@@ -15,6 +15,7 @@ from framework.base.errors import UserError
 from framework.base.versions import versions
 from framework.contracts.split import PARTS, Split
 from framework.contracts.task import Fit, Judged
+from framework.metrics.calibration import Calibration
 from framework.runs.run import Run
 
 LATENT_CANDIDATES = 3000
@@ -96,6 +97,25 @@ def read_cell(folder: Path) -> xr.Dataset:
             f"{folder / 'cell.nc'}: cannot be read ({error}); delete the folder {folder} and run "
             "the benchmark again"
         ) from None
+
+
+def calibration_of(folder: Path) -> Calibration | None:
+    """What turns the scores of a finished run into probabilities of a hit; None where it was not
+    calibrated (it had no validation part, or its task predicts something else).
+
+    Raises:
+        UserError: the results are damaged.
+
+    Example:
+        >>> from framework.runs.finished import last_run
+        >>> from framework.runs.saved import SavedRun
+        >>> folder = last_run(Path("runs"))
+        >>> scores = SavedRun.open(folder).score(["Li-Na-O"])
+        >>> calibrated = calibration_of(folder)
+        >>> calibrated is None or 0 <= calibrated.probability(scores, prior=0.05)[0] <= 1
+        True
+    """
+    return Calibration.from_variables(read_cell(folder))
 
 
 def best_of(done: Fit, judged: Judged) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Gives an encoder the context that its split allows, where it asks for one."""
+"""Gives an encoder the context that its split allows, where it asks for one, and what it learns from."""
 
 from __future__ import annotations
 
@@ -31,11 +31,40 @@ def give_context(
     """
     if not encoder.uses_context:
         return
+    dataset = _whole(settings)
+    encoder.context = task_of(settings["task"]).context(dataset, items, split, samples)
+
+
+def learned_from(
+    settings: dict[str, Any], items: xr.Dataset, split: Split
+) -> tuple[xr.Dataset, np.ndarray]:
+    """The materials that a run shows, its items first, and which of them (m,) it learns from: the
+    training part, or the smaller sets that follow the items, where the split asks for these.
+
+    Raises:
+        UserError: the task has no such sets, or the data have changed since the run was planned.
+    """
+    if not split.smaller:
+        return items, split.train
+    smaller = task_of(settings["task"]).smaller_sets(_whole(settings), items, split)
+    leaked = np.isin(smaller["element_set"].values, items["element_set"].values)
+    assert not leaked.any(), f"split {split.label}: an item is learned from as a smaller set"
+    n, m = items.sizes["material"], smaller.sizes["material"]
+    both = xr.concat([items[["element_set"]], smaller[["element_set"]]], dim="material")
+    return both, np.arange(n, n + m)
+
+
+def _whole(settings: dict[str, Any]) -> xr.Dataset:
+    """The data set of a run, what made no item too.
+
+    Raises:
+        UserError: it has changed since the run was planned.
+    """
     wanted = settings["dataset"]
-    dataset = DATASETS.load(wanted["name"])(**wanted["parameters"])
+    dataset: xr.Dataset = DATASETS.load(wanted["name"])(**wanted["parameters"])
     if dataset.attrs["digest"] != settings.get("context", dataset.attrs["digest"]):
         raise UserError("the data have changed since this run was planned; run again to plan anew")
-    encoder.context = task_of(settings["task"]).context(dataset, items, split, samples)
+    return dataset
 
 
 def restore_context(saved: SavedRun) -> None:

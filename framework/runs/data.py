@@ -63,13 +63,11 @@ def data_component(data: str | Path, *, strict: bool = False, **reading: Any) ->
     return {"name": "file", "path": text, **({"strict": True} if strict else {}), **reading}
 
 
-def ranking_of_fields(
-    pattern: str | None, candidates: str | Path | None, strict: bool = False
-) -> dict[str, Any]:
+def ranking_of_fields(pattern: str | None, candidates: str | Path | None) -> dict[str, Any]:
     """The task of ranking fields: of a pattern, or the candidates that a file lists."""
     source: dict[str, Any] = {"name": "pattern"}
     if candidates is not None:
-        source = {"name": "listed", "path": str(candidates), **({"strict": True} if strict else {})}
+        source = {"name": "listed", "path": str(candidates)}
     if pattern is not None:
         source["pattern"] = pattern
     return {"name": "plausibility", "candidates": source}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from framework.audit.audit import audit
@@ -17,7 +18,7 @@ from framework.base.threads import single_threaded
 from framework.contracts.task import Fit
 from framework.runs.cell import best_of, cell_of, write_cell
 from framework.runs.components import built, represented, task_of
-from framework.runs.context import give_context
+from framework.runs.context import give_context, learned_from
 from framework.runs.finished import RUNS
 from framework.runs.items import divided
 from framework.runs.run import Run
@@ -38,15 +39,19 @@ def fit(run: Run, watching: Callable[[Fit], Progress] | None = None, runs: Path 
     items, split = divided(settings)
     task = task_of(settings["task"])
     started = time.perf_counter()
-    representation, samples = represented(settings["representation"], items, split.train)
+    materials, learned = learned_from(settings, items, split)
+    representation, everything = represented(settings["representation"], materials, learned)
+    of_items = np.arange(items.sizes["material"])
+    samples = everything if materials is items else everything.take(of_items)
     encoder = built(settings["encoder"], samples, run.seed)
     if beginning := settings["encoder"]["parameters"].get("pretrained"):
         begin(encoder, beginning, runs)
     give_context(encoder, settings, items, split, samples)
-    begun = Fit(items, split, task, representation, samples, encoder, 0.0)
+    names = materials["element_set"].values[learned]
+    begun = Fit(items, split, task, representation, samples, encoder, names, 0.0)
     if watching is not None:
         encoder.progress = watching(begun)
-    encoder.fit(samples.take(split.train), samples.take(split.validation))
+    encoder.fit(everything.take(learned), samples.take(split.validation))
     return replace(begun, seconds=time.perf_counter() - started)
 
 

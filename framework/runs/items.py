@@ -38,8 +38,15 @@ def divided(settings: dict[str, Any]) -> tuple[xr.Dataset, Split]:
         label="/".join(filter(None, (name, fold))),
         validation_fraction=settings["validation_fraction"],
         seed=seed,
+        withheld=tuple(settings["split"].get("withhold", ())),
+        smaller=learns_from_smaller_sets(name),
     )
     return items, split
+
+
+def learns_from_smaller_sets(split: str) -> bool:
+    """Whether a registered split learns from no item (`from_smaller_sets`)."""
+    return bool(getattr(SPLITS.load(split), "from_smaller_sets", False))
 
 
 def items_of(settings: dict[str, Any]) -> xr.Dataset:
@@ -74,7 +81,7 @@ def _kept_items(dataset: str, task: str, _: Stamps) -> xr.Dataset:
     for path in named_files(wanted["parameters"]):  # candidates that the user lists
         listed = _in_file(task_.unusable, path)
         unexplored = int((~items["reported"].values).sum())
-        reads.append(Read.of(path, unexplored, listed))
+        reads.append(replace(Read.of(path, unexplored, listed), notes=list(task_.notes)))
     items.attrs |= {
         "dataset_digest": data.attrs["digest"],
         "dataset": json.dumps({"materials": data.sizes["material"], **_about(data)}),
@@ -101,10 +108,16 @@ def folds_of(dataset: str, task: str, split: str, seed: int) -> dict[str, np.nda
 def _kept_folds(dataset: str, task: str, split: str, seed: int, _: Stamps) -> dict[str, np.ndarray]:
     items = prepared_items(dataset, task)
     reported = np.flatnonzero(items["reported"].values)
-    fields, member = fields_of(items, reported)
+    always = items.get("always_learned", xr.zeros_like(items["reported"])).values
+    offered = ~always[reported]
+    fields, member = fields_of(items, reported[offered])
     wanted = json.loads(split)
     folds = SPLITS.load(wanted["name"])(fields, seed, **wanted["parameters"])
-    return {fold: held_out[member] for fold, held_out in folds.items()}
+    masks = {}
+    for fold, held_out in folds.items():
+        masks[fold] = np.zeros(len(reported), dtype=bool)
+        masks[fold][offered] = held_out[member]
+    return masks
 
 
 def fields_of(items: xr.Dataset, reported: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:

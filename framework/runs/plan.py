@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import xarray as xr
 
@@ -15,6 +15,8 @@ from framework.config.experiment import Experiment
 from framework.config.schema import Component
 from framework.contracts.dataset import refuse_unusable, unusable_rows
 from framework.contracts.representation import Representation
+from framework.contracts.split import RELATIVES
+from framework.registry.parameters import Choice, checked
 from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS
 from framework.runs.components import (
     built,
@@ -26,9 +28,16 @@ from framework.runs.components import (
     task_of,
     tried,
 )
+from framework.runs.context import learned_from
 from framework.runs.files import file_digests
 from framework.runs.finished import RUNS
-from framework.runs.items import divided, folds_of, items_of, prepared_items
+from framework.runs.items import (
+    divided,
+    folds_of,
+    items_of,
+    learns_from_smaller_sets,
+    prepared_items,
+)
 from framework.runs.measured import asked, measuring, require_measured
 from framework.runs.run import Run, code_of
 from framework.runs.saved import begin
@@ -54,15 +63,18 @@ class _Contestant:
         Args:
             cell: what all encoders of that fold and seed share.
             context: digest of the data set, which decides the numbers of an encoder that asks
-                for a context.
+                for a context, or learns from sets that are not items.
             runs: the folder of results.
         """
         settings = {**cell, "encoder": self.encoder, "representation": self.representation}
         if earlier := self.encoder["parameters"].get("pretrained"):
             with placed(f"{self.place}.pretrained"):
                 settings["pretrained"] = same_training(earlier, settings, runs)
-        if ENCODERS.load(self.encoder["name"]).uses_context:
+        smaller = learns_from_smaller_sets(cell["split"]["name"])
+        if smaller or ENCODERS.load(self.encoder["name"]).uses_context:
             settings["context"] = context
+        else:  # then what the context lacks decides nothing
+            settings["split"] = {k: v for k, v in cell["split"].items() if k != "withhold"}
         settings["code"] = code_of(settings)
         split = {key: cell["split"][key] for key in ("name", "parameters")}
         if files := file_digests(split, self.representation):
@@ -151,14 +163,32 @@ def _cells(
     metrics = asked(experiment, judge)
     for i, component in enumerate(experiment.splits):
         place = f"{prefix}splits[{i}]"
-        split = resolved(SPLITS, component, place, given=("fields", "seed"))
+        split, withhold = _split_of(component, place)
         for seed in experiment.seeds:
             drawn = seed if experiment.split_seed is None else experiment.split_seed
             with placed(place):
                 folds = folds_of(data, task, json.dumps(split), drawn)
             for fold in folds:
-                cell = {**common, "split": {**split, "fold": fold, "seed": drawn}, "seed": seed}
+                whole = {**split, **withhold, "fold": fold, "seed": drawn}
+                cell = {**common, "split": whole, "seed": seed}
                 with placed(place):
                     # refuses a fold that cannot be judged before anything is computed
-                    judge.require(*divided(cell), metrics)
+                    items, parts = divided(cell)
+                    judge.require(items, parts, metrics)
+                    learned_from(cell, items, parts)
                 yield cell, f"{component.title}/{fold}" if fold else component.title
+
+
+def _split_of(component: Component, place: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A split's name and settings, checked; and ``withhold``, which every split takes: the
+    `RELATIVES` of held-out sets that encoders are not given as context."""
+    settings = dict(component.parameters)
+    given = {"withhold": settings.pop("withhold")} if "withhold" in settings else {}
+    withhold = checked(_withholding, given, name=component.name, where=place)["withhold"]
+    bare = component.model_copy(update={"parameters": settings})
+    split = resolved(SPLITS, bare, place, given=("fields", "seed"))
+    return split, {"withhold": sorted(set(withhold))} if withhold else {}
+
+
+def _withholding(withhold: tuple[Annotated[str, Choice(*RELATIVES)], ...] = ()) -> None:
+    """What every split takes, in the form that settings are checked in."""

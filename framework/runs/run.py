@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.base.digest import digest
-from framework.config.schema import Component
-from framework.registry.registry import (
-    DATASETS,
-    ENCODERS,
-    PREDICTORS,
-    REPRESENTATIONS,
-    SPLITS,
-    TASKS,
-)
+from framework.registry.registry import DATASETS, ENCODERS, REPRESENTATIONS, SPLITS, TASKS
 from framework.registry.source_code import code_digest
 from framework.runs.components import task_of
 
@@ -62,6 +54,6 @@ def code_of(settings: dict[str, Any]) -> str:
         "task": TASKS,
     }
     named = [registry.source(settings[part]["name"]) for part, registry in kinds.items()]
-    if probe := settings["encoder"]["parameters"].get("probe"):  # of its own, by name or mapping
-        named.append(PREDICTORS.source(Component.model_validate(probe).name))
-    return code_digest(*named, *task_of(settings["task"]).sources, ENGINE)
+    encoder = settings["encoder"]
+    parts = ENCODERS.load(encoder["name"]).sources(encoder["parameters"])
+    return code_digest(*named, *parts, *task_of(settings["task"]).sources, ENGINE)

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from data.datasets.oqmd_icsd import oqmd_icsd
 from data.splits.leave_one_cluster_out import leave_one_cluster_out
+from data.splits.lower_arity import lower_arity
 from data.splits.time import time
 from framework.base.errors import UserError
+from framework.contracts.split import divide
+from framework.runs.items import learns_from_smaller_sets
 
 
 def fields(order) -> xr.Dataset:
@@ -88,6 +91,29 @@ def test_clusters_are_numbered_by_size():
     folds = leave_one_cluster_out(some, seed=0, clusters=4)
     sizes = [int(held.sum()) for held in folds.values()]
     assert sizes == sorted(sizes, reverse=True) and sum(sizes) == 200
+
+
+def test_lower_arity_holds_out_a_share_and_watches_the_others():
+    held = lower_arity(fields(range(300)), seed=3)[""]
+    assert held.sum() == 201
+    assert not np.array_equal(held, lower_arity(fields(range(300)), seed=4)[""])
+    items = xr.Dataset(
+        {
+            "element_set": ("material", np.array([f"F{i}" for i in range(310)])),
+            "reported": ("material", np.arange(310) < 300),
+            "order": ("material", np.arange(310.0)),
+        }
+    )
+    options = {"label": "lower_arity", "validation_fraction": 0.1, "seed": 0}
+    split = divide(items, held, **options, smaller=True)
+    assert len(split.train) == 0 and split.smaller and split.cut is None
+    assert np.array_equal(split.holdout, np.flatnonzero(held))
+    assert np.array_equal(split.validation, np.flatnonzero(~held))
+
+
+def test_a_split_says_whether_it_learns_from_smaller_sets():
+    assert learns_from_smaller_sets("lower_arity")
+    assert not any(map(learns_from_smaller_sets, ("random", "time", "leave_one_element_out")))
 
 
 @pytest.mark.parametrize("features", ["magpie", "random_projection"])

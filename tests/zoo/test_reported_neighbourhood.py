@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
-from data.element_sets import numbers
+from data.element_sets import numbers, padded_numbers
 from data.representations.phase_field import PhaseFieldSamples
 from framework.base.errors import UserError
-from zoo.encoders.reported_neighbourhood import ReportedNeighbourhood, _padded
+from zoo.encoders.reported_neighbourhood import ReportedNeighbourhood
 from zoo.reported_sets import SetCounts, cations_first, describe
 
 SETS = np.array(["Li O", "Li Na O", "Li O S", "Li Na O S", "K Na O S", "Li Na Cl O", "Na Cl"])
@@ -28,7 +29,7 @@ def table():
 
 
 def test_counts_are_those_of_a_count_by_hand():
-    counts = SetCounts.of(_padded(SETS))
+    counts = SetCounts.of(padded_numbers(SETS))
     assert counts.n == 7
     assert counts.alone[[Z["Li"], Z["O"], Z["Cl"], 1]].tolist() == [5, 6, 2, 0]
     assert counts.pairs[Z["Li"], Z["O"]] == counts.pairs[Z["O"], Z["Li"]] == 5
@@ -39,7 +40,7 @@ def test_counts_are_those_of_a_count_by_hand():
 
 
 def test_an_element_resembles_itself_most_and_those_beside_the_same_others_more():
-    alike = SetCounts.of(_padded(SETS)).resemblance
+    alike = SetCounts.of(padded_numbers(SETS)).resemblance
     present = list(Z.values())
     assert (np.diag(alike)[present] == 1).all()
     np.testing.assert_allclose(alike, alike.T, rtol=1e-5)
@@ -48,9 +49,9 @@ def test_an_element_resembles_itself_most_and_those_beside_the_same_others_more(
 
 
 def test_the_order_of_elements_and_of_sets_never_shows(table):
-    one = describe(fields("Li Na O S", "K Na O S"), _padded(SETS), table)
+    one = describe(fields("Li Na O S", "K Na O S"), padded_numbers(SETS), table)
     turned = fields("Li Na O S", "K Na O S")[:, ::-1].copy()
-    other = describe(turned, _padded(SETS)[::-1].copy(), table)
+    other = describe(turned, padded_numbers(SETS)[::-1].copy(), table)
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
@@ -59,7 +60,7 @@ def test_cations_come_first():
 
 
 def test_a_reported_field_resembles_itself_fully_and_an_unknown_element_nothing(table):
-    reported = _padded(np.array([f"{a} {b} O S" for a, b in itertools.combinations(
+    reported = padded_numbers(np.array([f"{a} {b} O S" for a, b in itertools.combinations(
         ("Li", "Na", "K", "Mg"), 2)]))  # fmt: skip
     known, strange = describe(fields("Li Na O S", "Al Sc O S"), reported, table)
     nearest = slice(-4 * table.shape[1] - 4, -4 * table.shape[1] - 1)
@@ -69,8 +70,8 @@ def test_a_reported_field_resembles_itself_fully_and_an_unknown_element_nothing(
 
 
 def test_fields_with_other_numbers_of_cations_have_the_same_columns(table):
-    both = describe(fields("Li Na O S", "Li Na K O"), _padded(SETS), table)
-    alone = describe(fields("Li Na K O"), _padded(SETS), table)
+    both = describe(fields("Li Na O S", "Li Na K O"), padded_numbers(SETS), table)
+    alone = describe(fields("Li Na K O"), padded_numbers(SETS), table)
     assert np.isfinite(both).all()
     np.testing.assert_array_equal(both[1], alone[0])
 
@@ -106,9 +107,9 @@ def test_a_training_field_is_described_by_reported_sets_without_its_own_fold(fit
     found = encoder._left_out(rows, fold, rows, fold)
     for i in (0, 1, 5):
         others = np.array([name for name, f in zip(known, fold, strict=True) if f != fold[i]])
-        expected = describe(rows[i : i + 1], _padded(others), encoder.table_)
+        expected = describe(rows[i : i + 1], padded_numbers(others), encoder.table_)
         np.testing.assert_allclose(found[i : i + 1], expected, rtol=1e-5)
-        naive = describe(rows[i : i + 1], _padded(np.array(known)), encoder.table_)
+        naive = describe(rows[i : i + 1], padded_numbers(np.array(known)), encoder.table_)
         assert not np.allclose(found[i], naive)  # the counts would tell that it is reported
 
 
@@ -139,3 +140,37 @@ def test_without_unexplored_fields_there_is_one_message(table):
     samples = PhaseFieldSamples(torch.from_numpy(fields("Li Na O S")), torch.from_numpy(table))
     with pytest.raises(UserError, match="run it with task 'plausibility'"):
         encoder.fit(samples)
+
+
+MORE = [
+    " ".join(sorted((a, b, c, d)))
+    for a, b in itertools.combinations((*CATIONS, "Ga", "In", "Sc", "Y", "Zn", "Cd", "Ag", "Tl"), 2)
+    for c, d in itertools.combinations((*ANIONS, "N", "P", "Br"), 2)
+]
+
+
+def told_by_one_feature(positive, negative) -> float:
+    """The AUROC of the feature by which two lists of fields differ most."""
+    aurocs = [
+        roc_auc_score(np.arange(len(both)) < len(positive), both)
+        for both in np.concatenate([positive, negative]).T
+    ]
+    return max(max(each, 1 - each) for each in aurocs)
+
+
+def test_where_reported_fields_are_drawn_at_random_no_feature_gives_the_label_away(table):
+    drawn = np.random.default_rng(2)
+    names = drawn.permutation(MORE)
+    train, unexplored = names[:600].tolist(), names[900:1500].tolist()
+    encoder = encoder_of(train, unexplored, table)
+    samples = [
+        PhaseFieldSamples(torch.from_numpy(fields(*part)), torch.from_numpy(table))
+        for part in (train, unexplored)
+    ]
+    encoder.fit(samples[0])
+    rows, known = fields(*train, *unexplored), fields(*train)
+    fold = np.arange(len(rows)) % 3
+    left_out = encoder._left_out(rows, fold, known, fold[: len(known)])
+    assert told_by_one_feature(left_out[:600], left_out[600:]) < 0.56
+    # trap 1 planted: a field is counted among the reported sets that describe it
+    assert told_by_one_feature(*map(encoder.transform, samples)) > 0.99

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -9,9 +11,11 @@ import numpy as np
 from data.element_sets import SYMBOLS
 from data.representations.composition import N_ELEMENTS
 from data.representations.element_set import ElementSetSamples
+from framework.config.schema import component_from
 from framework.contracts.encoder import Encoder
 from framework.contracts.learner import Learner
 from framework.contracts.predictor import Classifier, Predictor
+from framework.registry.registry import PREDICTORS
 from zoo.encoders.magpie import statistics
 from zoo.probing import probe_of
 
@@ -33,6 +37,11 @@ class ElementDescriptors(Encoder):
         self.magpie, self.probe = magpie, probe
         if probe:
             probe_in_place_of(None, probe, 0)  # refuses what is unknown at once
+
+    @classmethod
+    def sources(cls, parameters: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The file of its own probe."""
+        return source_of_probe(parameters["probe"])
 
     def fit(self, samples: ElementSetSamples, validation: Any = None) -> Self:
         self.logarithms_ = np.log1p(samples.holds.cpu().numpy().sum(axis=0))
@@ -59,6 +68,11 @@ def as_vectors(samples: ElementSetSamples, magpie: bool) -> np.ndarray:
         return holds
     shares = holds / holds.sum(axis=1, keepdims=True)
     return np.concatenate([holds, statistics(shares[:, :N_ELEMENTS])], axis=1, dtype=np.float32)
+
+
+def source_of_probe(named: str | dict[str, Any]) -> tuple[Path, ...]:
+    """The file of the registered predictor that is named, if one is."""
+    return (PREDICTORS.source(component_from(named, "probe").name),) if named else ()
 
 
 def probe_in_place_of(probe: Learner | None, named: str | dict[str, Any], seed: int) -> Learner:

@@ -15,6 +15,10 @@ from framework.registry.parameters import Float
 class PairCooccurrence(Encoder):
     """Sum over the pairs of elements of log(reported fields with both + smoothing).
 
+    Counts over reported sets of every size rank worse (validation AUROC 0.934 against 0.950): of
+    those of two cations 45 % come from sets without an anion, which alone rank at random. With
+    weights of 0.01 to 0.3 they add at most 0.001, and cost average precision.
+
     Args:
         smoothing: added to every count, so that an unseen pair does not end the ranking.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -14,7 +16,7 @@ from framework.contracts.learner import Learner
 from framework.neural.encoder import NeuralEncoder
 from framework.neural.training import Settings
 from framework.registry.parameters import Float, Int
-from zoo.encoders.element_descriptors import as_vectors, probe_in_place_of
+from zoo.encoders.element_descriptors import as_vectors, probe_in_place_of, source_of_probe
 from zoo.networks import dense
 
 
@@ -61,6 +63,11 @@ class PhaseSelect(NeuralEncoder):
         )
         if probe:
             probe_in_place_of(None, probe, 0)  # refuses what is unknown at once
+
+    @classmethod
+    def sources(cls, parameters: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The file of its own probe."""
+        return source_of_probe(parameters["probe"])
 
     def fit(self, samples: Any, validation: Any = None) -> Self:
         """Learn from reported sets."""

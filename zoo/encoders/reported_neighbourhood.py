@@ -12,12 +12,13 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
-from data.element_sets import numbers
+from data.element_sets import padded_numbers
 from data.representations.phase_field import PhaseFieldSamples
 from framework.base.errors import UserError
 from framework.contracts.encoder import Encoder
 from framework.registry.parameters import Float, Int
 from zoo.reported_sets import FloatArray, IntArray, describe
+from zoo.smaller_sets import OneSizeDown
 
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 """All that a saved forest holds beside what skops trusts by itself."""
@@ -32,6 +33,9 @@ class ReportedNeighbourhood(Encoder):
     unexplored one can have: training fields are described by the reported sets without their own
     fold, and so are the sampled fields. And a field that was sampled as unexplored is scored too
     low: fields fall into two halves, and each is scored by trees that have sampled the other.
+
+    Where sets of fewer elements are learned from (split ``lower_arity``), there are no training
+    fields: how much counts tell is then learned one size down (`zoo.smaller_sets`).
 
     Args:
         sampled: unexplored fields that each half samples.
@@ -68,10 +72,15 @@ class ReportedNeighbourhood(Encoder):
                 f"{type(self).__name__} tells reported fields from unexplored ones, and there are "
                 "none here; run it with task 'plausibility'"
             )
+        for name in self._learned():
+            delattr(self, name)
+        if not samples.elements.all():  # a set of fewer elements than the fields
+            self._fit_smaller(samples)
+            return self
         generator = np.random.default_rng(self.seed)
         self.signs_ = generator.integers(2**62, size=119)
         self.table_ = samples.table.numpy()
-        self.reported_ = _padded(self.context.reported)
+        self.reported_ = padded_numbers(self.context.reported)
         candidates: Any = self.context.unlabelled
         known, unexplored = samples.elements.numpy(), candidates.elements.numpy()
         of_known = generator.permutation(len(known)) % self.folds
@@ -90,9 +99,14 @@ class ReportedNeighbourhood(Encoder):
     def transform(self, samples: PhaseFieldSamples) -> np.ndarray:
         """What the trees read (n, d): counts, resemblances, descriptors of the elements."""
         self.require_fitted()
+        if (smaller := self._smaller()) is not None:
+            return smaller.describe(samples.elements.numpy())
         return describe(samples.elements.numpy(), self.reported_, self.table_)
 
     def score_samples(self, samples: PhaseFieldSamples) -> np.ndarray:
+        self.require_fitted()
+        if (smaller := self._smaller()) is not None:
+            return smaller.score(samples.elements.numpy())
         features, half = self.transform(samples), self._half(samples.elements.numpy())
         scores = np.empty(len(features))
         for number in range(HALVES):
@@ -101,6 +115,20 @@ class ReportedNeighbourhood(Encoder):
                 trees = _unpacked(getattr(self, f"trees_of_half_{number}_"))
                 scores[asked] = trees.decision_function(features[asked])
         return scores
+
+    def _fit_smaller(self, samples: PhaseFieldSamples) -> None:
+        assert self.context is not None
+        candidates: Any = self.context.unlabelled
+        known, unexplored = samples.elements.numpy(), candidates.elements.numpy()
+        smaller = OneSizeDown.fit(known, unexplored, self.sampled, self.folds, self.seed)
+        self.reported_, self.reference_ = smaller.reported, smaller.reference
+        self.weights_ = smaller.weights
+
+    def _smaller(self) -> OneSizeDown | None:
+        """What was learned of smaller sets; None where fields themselves were learned from."""
+        if not hasattr(self, "weights_"):
+            return None
+        return OneSizeDown(self.reported_, self.reference_, self.weights_)
 
     def _left_out(
         self, fields: IntArray, fold: IntArray, known: IntArray, of_known: IntArray
@@ -142,15 +170,6 @@ class ReportedNeighbourhood(Encoder):
     def _half(self, fields: IntArray) -> IntArray:
         """Which half each field is in (n,)."""
         return self._key(fields) % HALVES
-
-
-def _padded(names: np.ndarray) -> IntArray:
-    """Element sets as atomic numbers (n, most), ascending, 0 before them."""
-    sets = [sorted(numbers([name])[0]) for name in names]
-    out = np.zeros((len(sets), max(map(len, sets), default=1)), np.int64)
-    for row, each in zip(out, sets, strict=True):
-        row[len(row) - len(each) :] = each
-    return out
 
 
 def _packed(trees: Any) -> np.ndarray:

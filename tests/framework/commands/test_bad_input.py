@@ -461,7 +461,7 @@ def test_a_candidate_space_of_bad_elements_is_refused(parameters, message):
             ("--candidates", "off.txt"),
             "off.txt: 1 of 1 element sets do not have 3 elements, as M-M'-A has",
         ),
-        (("--candidates", "know.txt"), "know.txt: no such file (a list of element sets"),
+        (("--candidates", "know.txt"), "know.txt: no such file (candidates, one a line"),
         (("--candidates", "know.txt"), "did you mean 'known.txt'?"),
         (("--candidates", "."), ".: is a folder, not a file"),
         (("--candidates", "bad.txt"), "none of the 1 rows is usable; line 1: 'Lj' is not an"),
@@ -526,7 +526,8 @@ def test_a_setting_given_twice_is_refused():
     ("command", "message"),
     [
         (("rnk",), "No such command 'rnk'. Did you mean 'rank'"),
-        (("rank",), "Missing argument 'ENCODER_OR_RUN'"),
+        (("run",), "Missing argument 'encoder'"),
+        (("explain",), "Missing argument 'FIELD'"),
         (("rank", "pca", "--contain", "Li"), "No such option: --contain"),
         (("models", "a", "b"), "Got unexpected extra argument"),
         (("benchmark", "tiny.yaml", "--workers", "0"), "greater than or equal to 1"),

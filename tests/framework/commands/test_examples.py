@@ -24,8 +24,8 @@ trials: 3
 seeds: [0, 1]
 """
 CALLED = (
-    "models", "run", "benchmark", "rank", "tune", "optimise", "audit", "reproduce",
-    "read_experiment",
+    "models", "run", "benchmark", "rank", "select", "explain", "tune", "optimise", "audit",
+    "reproduce", "read_experiment",
 )  # fmt: skip
 
 
@@ -37,6 +37,8 @@ CALLED = (
 def test_an_example_runs_as_it_stands(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("fields.txt").write_text("\n".join(REPORTED) + "\n")
+    rows = [f"{field},{4 * ('Cl' in field)}.5" for field in REPORTED]
+    Path("gaps.csv").write_text("\n".join(["elements,band_gap", *rows]) + "\n")
     Path("experiment.yaml").write_text(EXPERIMENT)
     Path("optimisation.yaml").write_text(OPTIMISATION)
     if "last" in example.__doc__:

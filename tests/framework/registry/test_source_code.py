@@ -71,6 +71,7 @@ def test_another_encoder_has_another_digest():
         "task": {"name": "property", "parameters": {"properties": ["band_gap"]}},
     }
     digests = {
-        code_of(settings | {"encoder": {"name": name}}) for name in ("magpie", "constant", "pca")
+        code_of(settings | {"encoder": {"name": name, "parameters": {}}})
+        for name in ("magpie", "constant", "pca")
     }
     assert len(digests) == 3
