@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS
-from data.elements import table_for
+from data.elements import element_table, table_for
 from data.representations.phase_field import element_set_of
 from data.vectors import VectorSamples
 from framework.base.errors import UserError

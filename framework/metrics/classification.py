@@ -251,7 +251,7 @@ def evaluate_classes(
         replicates = np.concatenate(parts, axis=1)
     by_class = [not metric.per_material for metric in metrics]
     moved = [metric.shifts for metric in metrics]
-    replicates[moved] = centred(values, replicates)[moved]
+    replicates[moved] = centred(values, replicates)[moved].clip(min=0)  # an error is not negative
     n_by_class = n_groups
     if answers.probabilities.shape[1] > 2:
         replicates[by_class] = centred(values, replicates)[by_class]
