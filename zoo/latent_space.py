@@ -32,8 +32,8 @@ from zoo.labelled_items import LEAST_LABELS
 FloatArray = NDArray[np.float64]
 
 FLAT = 0.01
-"""Variance of a principal axis, relative to the first, below which it is not searched: a latent
-dimension that the encoder does not use."""
+"""Variance of a dimension or principal axis, relative to the greatest, below which it is not
+searched: the encoder does not use it."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,12 @@ class LatentSpace:
         # the sign of an eigenvector is arbitrary: its largest entry is positive here
         signs = np.sign(directions[np.abs(directions).argmax(axis=0), range(len(directions))])
         return mean, (directions * signs)[:, ::-1], np.sqrt(variances.clip(0)[::-1])
+
+    @property
+    def used_dimensions(self) -> NDArray[np.int64]:
+        """The latent dimensions that the encoder uses, by their variance in the training part."""
+        variances = self.latents[self.split.train].var(axis=0)
+        return np.flatnonzero(variances > FLAT * variances.max())
 
     def n_axes(self, most: int | None) -> int:
         """How many principal axes the encoder uses; not more than ``most``."""

@@ -87,6 +87,7 @@ def explain(
                 strict=strict,
                 runs=Path(runs),
                 where="explain",
+                quick=True,
             )
         explained = explain_field(fields, field, stages)
     if figure is not None:
@@ -97,7 +98,7 @@ def explain(
 def command(
     field: Annotated[str, typer.Argument(metavar="FIELD", help="For instance Li-Sn-S-Cl.")],
     encoder: Annotated[
-        str | None, typer.Option(help="A registered encoder.", show_default="the best one")
+        str | None, typer.Option(help="A registered encoder.", show_default="the best quick one")
     ] = None,
     run: Annotated[
         str | None,

@@ -26,9 +26,13 @@ def fields_of_model(
     strict: bool,
     runs: Path,
     where: str,
+    quick: bool = False,
 ) -> Fields:
     """The fields that `rank`, `select` and `explain` mean, with their encoder: a registered one,
     unfitted, or that of a finished run.
+
+    Args:
+        quick: where no model is named, take the quicker one.
 
     Raises:
         UserError: anything in it is unknown or unusable, or is given beside a finished run.
@@ -39,7 +43,7 @@ def fields_of_model(
 
     task = ranking_of_fields(pattern, candidates)
     if model is None:
-        best = component_from(ENCODERS.default, where)
+        best = component_from(ENCODERS.quick if quick else ENCODERS.default, where)
         model, parameters = best.name, {**best.parameters, **parameters}
     if model in ENCODERS.names():
         fields = Fields.named(

@@ -104,6 +104,12 @@ def print_optimised(done: Optimised, runs: Path, track: bool) -> None:
         for row in of_title.to_dict("records"):
             table.add_row(*tables.cells(row))
         print_table(table)
+    if len(shares := tables.by_space(rows)):
+        table = new_table("space", *shares.columns)
+        table.title = tables.SHARES
+        for title, of_space in zip(shares.index, shares.values, strict=True):
+            table.add_row(str(title), *(f"{share:.2f}" for share in of_space))
+        print_table(table)
     for sentence in tables.conclusions(rows):
         typer.echo(sentence)
     for name, proposed in done.tables.items():

@@ -141,6 +141,7 @@ def select(  # long: its options, one a line
                 strict=strict,
                 runs=Path(runs),
                 where="select",
+                quick=True,
             )
             request = request_of(fields, wanted, wish, named.name, named.parameters, seed)
         bars = {piece: stages.add(what) for piece, what in PARTS.items()}
@@ -156,7 +157,7 @@ def select(  # long: its options, one a line
 def command(  # long: its options, one a line
     encoder: Annotated[
         str | None,
-        typer.Argument(metavar="ENCODER_OR_RUN", show_default="the best encoder"),
+        typer.Argument(metavar="ENCODER_OR_RUN", show_default="the best quick one"),
     ] = None,
     target: Annotated[str, typer.Option("--property", help="What is wanted.")] = TARGET,
     above: Annotated[

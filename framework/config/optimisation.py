@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,25 +22,37 @@ from framework.config.strict_yaml import write_yaml
 BASELINE = "random"
 """The sampler that all others are compared with."""
 
-Sampler = Literal["tpe", "gp", "cmaes", "random"]
+OPTUNAS = ("tpe", "gp", "cmaes", "random")
+"""Samplers of Optuna; any other name is that of a predictor with an uncertainty."""
 
 
 class Optimisation(Strict):
     """One experiment: every sampler on every objective with every seed, under one budget.
 
     Attributes:
-        samplers: random search is one of them, for every table compares with it.
+        samplers: of `OPTUNAS` by name, or registered predictors that state an uncertainty, with
+            their settings and `framework.search.study.surrogate.Surrogate`'s. Random search is one
+            of them, for every table compares with it.
         trials: evaluations of each search.
         target: the value that a hit reaches, for all objectives, in their units.
+        top: in its place, the share of a pool's candidates that are hits, the best ones.
     """
 
     name: Name
     description: str = ""
     objectives: Annotated[list[Component], Field(min_length=1)]
-    samplers: Annotated[list[Sampler], Field(min_length=1)] = ["tpe", "gp", "cmaes", "random"]
+    samplers: Annotated[list[Component], Field(min_length=1)] = [
+        Component(name=name) for name in OPTUNAS
+    ]
     trials: Annotated[int, Field(ge=1, le=10_000)] = 100
     seeds: Annotated[list[Seed], Field(min_length=1)] = list(range(10))
     target: float | None = None
+    top: Annotated[float, Field(gt=0, le=0.5)] | None = None
+
+    @property
+    def titles(self) -> list[str]:
+        """What results call the samplers."""
+        return [sampler.title for sampler in self.samplers]
 
     @field_validator("target")
     @classmethod
@@ -54,12 +66,16 @@ class Optimisation(Strict):
         require_distinct(
             {
                 "objectives": [component.title for component in self.objectives],
-                "samplers": list(self.samplers),
+                "samplers": self.titles,
                 "seeds": self.seeds,
             },
-            labelled=("objectives",),
+            labelled=("objectives", "samplers"),
         )
-        if BASELINE not in self.samplers:
+        if self.target is not None and self.top is not None:
+            raise ValueError(
+                "target: hits are those of 'target' or of 'top'; leave one of them out"
+            )
+        if BASELINE not in self.titles:
             raise ValueError(
                 f"samplers: '{BASELINE}' is missing, which every table compares with; add it"
             )
@@ -68,6 +84,8 @@ class Optimisation(Strict):
     def to_yaml(self) -> str:
         """The experiment as YAML that reads back equal."""
         plain = self.model_dump(exclude_defaults=True)
+        if "samplers" in plain:
+            plain["samplers"] = [sampler.as_yaml() for sampler in self.samplers]
         plain["objectives"] = [component.as_yaml() for component in self.objectives]
         return write_yaml(plain)
 

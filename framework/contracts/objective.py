@@ -170,6 +170,11 @@ class PoolObjective(Objective):
         bounds = zip(self.coordinates, low, high, strict=True)
         return {name: FloatDistribution(least, most) for name, least, most in bounds}
 
+    def value_of_top(self, share: float) -> float:
+        """The value that the best share of all candidates reaches."""
+        best = np.sort(self.values)[:: -1 if self.maximise else 1]
+        return float(best[max(1, round(share * len(best))) - 1])
+
     def index(self, point: Mapping[str, float]) -> int:
         """Which candidate has a point.
 

@@ -64,9 +64,9 @@ def hits_figure(results: xr.Dataset) -> Figure:
     """The share of all hits that was found against evaluations, a panel an objective."""
     titles = results["objective"].values[results["n_hits"].values > 0]
     figure, panels = _panels(len(titles))
-    target = results.attrs["target"]
     for axes, title in zip(panels, titles, strict=False):
         of = results.sel(objective=title)
+        target = float(of["target"])
         n, spent = int(of["candidates"]), of["evaluation"].values
         expected: dict[str, Any] = {
             "color": BLACK,
@@ -86,6 +86,29 @@ def hits_figure(results: xr.Dataset) -> Figure:
         axes.set_xlabel("evaluations")
         axes.set_ylabel("share of hits found")
     _legend(figure, panels[0])
+    return figure
+
+
+def hits_by_space_figure(results: xr.Dataset) -> Figure:
+    """The share of all hits that was found in the end, a row an objective, the best on top: the
+    mean over seeds with its 95 % interval."""
+    last = results["hits"].isel(evaluation=-1).sel(objective=results["n_hits"].values > 0)
+    order = last.mean("seed").max("sampler").argsort().values
+    titles = [str(title) for title in last["objective"].values[order]]
+    figure, (axes,) = new_figure(0.42 * len(titles) + 1.6, width=8.0)
+    contestants = [s for s in last["sampler"].values if s != BASELINE]
+    for i, sampler in enumerate([*contestants, BASELINE]):
+        mean, low, high = over_seeds(last.sel(sampler=sampler).transpose("seed", ...).values)
+        colour = BLACK if sampler == BASELINE else CONTESTANTS[i % len(CONTESTANTS)]
+        at = np.arange(len(titles)) + 0.6 * (i / max(len(contestants), 1) - 0.5)
+        error = np.nan_to_num(np.clip([mean - low, high - mean], 0, None))[:, order]
+        axes.errorbar(
+            mean[order], at, xerr=error, fmt="o", ms=4, color=colour, lw=1, label=str(sampler)
+        )
+    axes.set_yticks(range(len(titles)), titles)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"share of hits found in {results.sizes['evaluation']} evaluations")
+    _legend(figure, axes)
     return figure
 
 

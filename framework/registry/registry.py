@@ -88,7 +88,15 @@ class Registry:
     def default(self) -> str | dict[str, Any]:
         """The item that is taken where none is named, as the folder's ``__init__`` states it: its
         name, or a mapping with ``name`` and its settings."""
-        stated: str | dict[str, Any] = importlib.import_module(self.package).DEFAULT
+        return self._stated("DEFAULT")
+
+    @property
+    def quick(self) -> str | dict[str, Any]:
+        """The one that is taken where it is fitted several times in one command."""
+        return self._stated("QUICK")
+
+    def _stated(self, name: str) -> str | dict[str, Any]:
+        stated: str | dict[str, Any] = getattr(importlib.import_module(self.package), name)
         return stated
 
     def where(self, name: str) -> str:

@@ -22,7 +22,8 @@ FEWEST = 10
 
 
 class Materials(PoolObjective):
-    """Held-out materials of a data set, along the principal axes of an encoder's latent space.
+    """Held-out materials of a data set, in the dimensions that an encoder uses of its latent space:
+    learned ones, or descriptors such as those of `magpie`.
 
     Whole element sets are held out. What has no value of the property is left out. Materials that
     the encoder cannot tell apart (polymorphs, by their composition) are one candidate: the one
@@ -68,7 +69,8 @@ class Materials(PoolObjective):
             values = space.values(property)
         materials, unseen = space.materials, space.split.holdout
         unseen = unseen[np.isfinite(values[unseen])]
-        points = space.along_axes(space.latents[unseen], space.n_axes(None)).round(9)
+        dimensions = space.used_dimensions
+        points = space.latents[unseen][:, dimensions].round(9)
         kept = _distinct(points, materials, unseen)
         if len(kept) < FEWEST:
             raise UserError(
@@ -82,11 +84,11 @@ class Materials(PoolObjective):
             points[kept],
             values[unseen][kept],
             materials["formula"].values.astype(str)[unseen][kept],
-            [f"axis {i}" for i in range(1, points.shape[1] + 1)],
+            [f"dimension {i + 1}" for i in dimensions],
         )
         self.summary = (
             f"{len(kept):,} held-out materials of {materials.attrs['name']} along "
-            f"{points.shape[1]} axes of {type(space.encoder).__name__}'s latent space (run "
+            f"{points.shape[1]} dimensions of {type(space.encoder).__name__}'s latent space (run "
             f"{space.run})"
         )
         self.attrs = materials.attrs

@@ -50,7 +50,7 @@ def evaluated(search: Search) -> list[tuple[int, FrozenTrial]]:
 def collect(plan: OptimisationPlan) -> tuple[xr.Dataset, pd.DataFrame]:
     """The evaluations of all searches as a cube and as a table."""
     experiment = plan.experiment
-    titles, samplers = list(plan.objectives), [str(name) for name in experiment.samplers]
+    titles, samplers = list(plan.objectives), experiment.titles
     shape = len(titles), len(samplers), len(experiment.seeds), experiment.trials
     values, best, kept = (np.full(shape, np.nan) for _ in range(3))
     rows: list[dict[str, Any]] = []

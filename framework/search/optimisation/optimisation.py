@@ -27,7 +27,12 @@ from framework.execution.executor import Executor, Progress
 from framework.search.optimisation import records
 from framework.search.optimisation.evaluations import Evaluation, collect, evaluated
 from framework.search.optimisation.outcome import Optimised, file_name, write
-from framework.search.optimisation.plan import OptimisationPlan, Search, plan_optimisation
+from framework.search.optimisation.plan import (
+    OptimisationPlan,
+    Search,
+    plan_optimisation,
+    target_of,
+)
 from framework.search.optimisation.results import is_written
 from framework.search.study.locks import alone
 from framework.search.study.work import work
@@ -89,15 +94,17 @@ def optimise(
 
 
 def save_figures(done: Optimised) -> list[Path]:
-    """Draw ``convergence``, ``hits`` where there are any, and what the objectives draw, as PNG."""
+    """Draw ``convergence``, ``hits`` where there are any (of several pools ``hits_by_space``, too), and what the objectives draw, as PNG."""
     from framework.figures.canvas import save_all
-    from framework.figures.optimisation import convergence_figure, hits_figure
+    from framework.figures.optimisation import convergence_figure, hits_by_space_figure, hits_figure
 
     figures = {"convergence": convergence_figure(done.results)}
     if int(done.results["n_hits"].sum()):
         figures["hits"] = hits_figure(done.results)
+    if (done.results["n_hits"] > 0).sum() > 1:
+        figures["hits_by_space"] = hits_by_space_figure(done.results)
     for title, objective in done.plan.objectives.items():
-        drawn = objective.figures(done.of(title), done.plan.experiment.target)
+        drawn = objective.figures(done.of(title), target_of(objective, done.plan.experiment))
         figures |= {file_name(name, title): figure for name, figure in drawn.items()}
     return save_all(figures, done.plan.folder / "figures")
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
 
-from framework.base.errors import UserError, placed
-from framework.config.optimisation import Optimisation
+from framework.base.errors import UserError, nearest, placed
+from framework.config.optimisation import OPTUNAS, Optimisation
 from framework.config.schema import Component
 from framework.contracts.objective import Objective, PoolObjective
 from framework.registry.parameters import checked, parameters
-from framework.registry.registry import OBJECTIVES
+from framework.registry.registry import OBJECTIVES, PREDICTORS
 from framework.registry.source_code import code_digest
 from framework.search.study.plan import StudyPlan
+from framework.search.study.surrogate import (
+    REACH_TARGET,
+    SUPPLIED,
+    Surrogate,
+    able_predictors,
+    require_uncertainty,
+)
 
 SAMPLING = Path(__file__).parents[1] / "study" / "sampling.py"
 
@@ -74,6 +81,10 @@ def plan_optimisation(
     folder = runs / experiment.name
     objectives: dict[str, Objective] = {}
     searches: list[Search] = []
+    samplers = [
+        (component, _sampler(component, f"{prefix}samplers[{i}]"))
+        for i, component in enumerate(experiment.samplers)
+    ]
     if data is not None and not any(map(_reads, experiment.objectives)):
         raise UserError(f"{prefix}--data {data}: no objective here reads data; leave it out")
     for i, component in enumerate(experiment.objectives):
@@ -83,9 +94,9 @@ def plan_optimisation(
             item = OBJECTIVES.load(component.name)
             supplied = {"runs": runs} if "runs" in inspect.signature(item).parameters else {}
             objective: Objective = item(**settings, **supplied)
-            _require_searchable(objective, experiment)
+            _require_searchable(objective, experiment, [of for _, of in samplers])
         objectives[component.title] = objective
-        searches += _searches(experiment, component, settings, objective, folder)
+        searches += _searches(experiment, component, settings, objective, samplers, folder)
     return OptimisationPlan(experiment, objectives, searches, folder)
 
 
@@ -94,10 +105,11 @@ def _searches(
     component: Component,
     settings: dict[str, Any],
     objective: Objective,
+    samplers: list[tuple[Component, Surrogate | None]],
     folder: Path,
 ) -> list[Search]:
     """Every sampler with every seed on one objective."""
-    space = objective.space
+    space, target = objective.space, target_of(objective, experiment)
     content = {
         "objective": {"name": component.name, **_without_data(settings)},
         "space": {name: [over.low, over.high] for name, over in space.items()},
@@ -105,7 +117,8 @@ def _searches(
         **objective.content(),
     }
     searches = []
-    for sampler in experiment.samplers:
+    for named, surrogate in samplers:
+        sampler, name = named.title, named.name
         for seed in experiment.seeds:
             at = folder / "optimisation" / component.title / f"{sampler}-{seed}"
             study = StudyPlan(
@@ -114,14 +127,56 @@ def _searches(
                 maximise=objective.directions,
                 space=dict[str, BaseDistribution](space),
                 start=_start(space, seed),
-                content={**content, "sampler": sampler, "seed": seed},
+                content={**content, **_content(name, surrogate, target), "seed": seed},
                 trials=experiment.trials,
-                sampler=sampler,
+                sampler=name,
                 seed=seed,
+                surrogate=surrogate and replace(surrogate, target=target),
                 pool=objective.points if isinstance(objective, PoolObjective) else None,
             )
             searches.append(Search(component.title, sampler, seed, study))
     return searches
+
+
+def _sampler(component: Component, place: str) -> Surrogate | None:
+    """The model behind a sampler; None of Optuna's own.
+
+    Raises:
+        UserError: there is no such sampler or setting, or the predictor states no uncertainty.
+    """
+    name, given = component.name, component.parameters
+    if name in OPTUNAS:
+        checked(lambda: None, given, name=name, where=place)
+        return None
+    if name not in PREDICTORS.names():
+        raise UserError(
+            f"{place}: '{name}' is not a sampler; {nearest(name, (*OPTUNAS, *able_predictors()))}"
+        )
+    require_uncertainty(name, place)
+    how = parameters(Surrogate, SUPPLIED)
+    own = {key: value for key, value in given.items() if key not in how}
+    settings = checked(PREDICTORS.load(name), own, name=name, where=place)
+    chosen = {key: value for key, value in given.items() if key in how}
+    return Surrogate(
+        name, settings, **checked(Surrogate, chosen, name=name, where=place, given=SUPPLIED)
+    )
+
+
+def _content(name: str, surrogate: Surrogate | None, target: float | None) -> dict[str, Any]:
+    """What decides a sampler's choices."""
+    if surrogate is None:
+        return {"sampler": name}
+    aimed = {"target": target} if surrogate.acquisition == REACH_TARGET else {}
+    code = code_digest(PREDICTORS.source(name))
+    how = {key: getattr(surrogate, key) for key in parameters(Surrogate, SUPPLIED)}
+    return {"sampler": {"name": name, **surrogate.settings, **how, **aimed, "code": code}}
+
+
+def target_of(objective: Objective, experiment: Optimisation) -> float | None:
+    """The value that a hit of an objective reaches; None where nothing is a hit."""
+    if experiment.top is not None and isinstance(objective, PoolObjective):
+        return objective.value_of_top(experiment.top)
+    return experiment.target
 
 
 def _reads(component: Component) -> str | None:
@@ -151,13 +206,21 @@ def _without_data(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != "path"}
 
 
-def _require_searchable(objective: Objective, experiment: Optimisation) -> None:
-    if "cmaes" in experiment.samplers and sum(not o.single() for o in objective.space.values()) < 2:
+def _require_searchable(
+    objective: Objective, experiment: Optimisation, surrogates: list[Surrogate | None]
+) -> None:
+    names = [sampler.name for sampler in experiment.samplers]
+    target = target_of(objective, experiment)
+    if target is None and any(of and of.acquisition == REACH_TARGET for of in surrogates):
+        raise UserError(
+            f"samplers: '{REACH_TARGET}' needs a value to reach; give 'target', or 'top' for a pool"
+        )
+    if "cmaes" in names and sum(not o.single() for o in objective.space.values()) < 2:
         raise UserError(
             "samplers: 'cmaes' needs two or more coordinates, and this objective has one; leave "
             "it out"
         )
-    if "cmaes" in experiment.samplers and (len(objective.directions) > 1 or objective.constraints):
+    if "cmaes" in names and (len(objective.directions) > 1 or objective.constraints):
         what = "keeps no constraints" if objective.constraints else "searches one value alone"
         raise UserError(f"samplers: 'cmaes' {what}, and this objective has more; leave it out")
     if isinstance(objective, PoolObjective) and experiment.trials > len(objective):
@@ -165,8 +228,8 @@ def _require_searchable(objective: Objective, experiment: Optimisation) -> None:
             f"trials: {experiment.trials} are more than the {len(objective)} candidates, each "
             f"of which is evaluated once; take {len(objective)} or fewer"
         )
-    if experiment.target is not None:
-        _require_reachable(objective, experiment.target)
+    if target is not None:
+        _require_reachable(objective, target)
 
 
 def _require_reachable(objective: Objective, target: float) -> None:

@@ -36,7 +36,7 @@ def work_of(planned: OptimisationPlan) -> Work:
         },
         tags={
             "objective": ", ".join(planned.objectives),
-            "sampler": ", ".join(experiment.samplers),
+            "sampler": ", ".join(experiment.titles),
             "seed": ", ".join(map(str, experiment.seeds)),
         },
         settings=experiment.model_dump(mode="json", exclude={"trials"}),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from framework.config.optimisation import Optimisation
 from framework.contracts.objective import Objective, PoolObjective
+from framework.search.optimisation.plan import target_of
 
 FILE = "results.nc"
 
@@ -29,16 +30,17 @@ def cube(
     Variables: ``value``, of objectives that have one; ``best`` so far; ``kept``, 1 where all
     constraints were kept and 0 elsewhere; and, for a pool with a target, ``hits``, the share of
     all its hits that was found. Along ``objective``: ``optimum``, ``maximise``, ``quantity``,
-    ``constrained``, ``candidates`` and ``n_hits`` of a pool, 0 elsewhere. What is missing is NaN.
+    ``constrained``, ``candidates`` and ``n_hits`` of a pool, 0 elsewhere, and ``target``, the value of a hit. What is missing is NaN.
 
     Args:
         values, best, kept: in the order of the dimensions.
     """
     dims = ("objective", "sampler", "seed", "evaluation")
-    target, known = experiment.target, list(objectives.values())
+    known = list(objectives.values())
+    targets = [target_of(objective, experiment) for objective in known]
     hits = np.full(values.shape, np.nan)
     n_hits = np.zeros(len(known), int)
-    for i, objective in enumerate(known):
+    for i, (objective, target) in enumerate(zip(known, targets, strict=True)):
         if isinstance(objective, PoolObjective) and target is not None:
             n_hits[i] = objective.reaches(objective.values, target).sum()
             so_far = objective.reaches(values[i], target).cumsum(axis=-1)
@@ -51,6 +53,7 @@ def cube(
         "constrained": [bool(o.constraints) for o in known],
         "candidates": [len(o) if isinstance(o, PoolObjective) else 0 for o in known],
         "n_hits": n_hits,
+        "target": [np.nan if target is None else target for target in targets],
     }
     return xr.Dataset(
         {
@@ -62,14 +65,13 @@ def cube(
         },
         coords={
             "objective": list(objectives),
-            "sampler": list(experiment.samplers),
+            "sampler": experiment.titles,
             "seed": list(experiment.seeds),
             "evaluation": np.arange(1, values.shape[-1] + 1),
         },
         attrs={
             "experiment": experiment.name,
             "config": experiment.to_yaml(),
-            "target": np.nan if target is None else target,
         },
     )
 

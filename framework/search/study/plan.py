@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from framework.base.errors import UserError
+from framework.search.study.surrogate import Surrogate
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class StudyPlan:
         start: parameters of slot 0.
         content: all that decides the study; a study with other content is not continued.
         trials: finished trials wanted in total.
+        surrogate: the model that proposes, where it is not one of Optuna's samplers.
         pool: points (n, d) in the order of the space, all different; where there is one, a trial
             is one of them and no two trials are the same.
     """
@@ -39,6 +41,7 @@ class StudyPlan:
     sampler: str = "tpe"
     pruner: str = "none"
     seed: int = 0
+    surrogate: Surrogate | None = None
     pool: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -25,14 +25,15 @@ from framework.search.study.optuna_internals import (
     trial_id,
 )
 from framework.search.study.plan import StudyPlan, grid
-from framework.search.study.trials import given_up, slot_by_id
+from framework.search.study.surrogate import Past, Surrogate, chosen, drawn
+from framework.search.study.trials import given_up, slot_by_id, slots
 
 REPORTS = 10
 """Intermediate values of a trial, at equal distances, that pruning looks at."""
 
 DRAWN_FIRST = 10
-"""Candidates of a pool that every sampler begins with, drawn evenly: as many as Optuna's TPE and
-Gaussian process wait for."""
+"""Points that every sampler begins with, drawn evenly: as many as Optuna's TPE and Gaussian process
+wait for."""
 
 
 class BySlot(BaseSampler):
@@ -41,19 +42,23 @@ class BySlot(BaseSampler):
     def __init__(self, plan: StudyPlan) -> None:
         self.plan = plan
         self._inner: BaseSampler = RandomSampler()
-        self._slot = 0
+        self._slot = self._seed = 0
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         self._slot = slot_by_id(study)[trial_id(trial)]
-        seed = int(np.random.SeedSequence([self.plan.seed, self._slot]).generate_state(1)[0])
-        self._inner = _SAMPLERS[self.plan.sampler](seed)
+        seed = self._seed = int(
+            np.random.SeedSequence([self.plan.seed, self._slot]).generate_state(1)[0]
+        )
+        sampler = "random" if self.plan.surrogate else self.plan.sampler
+        self._inner = _SAMPLERS[sampler](seed)
         give_whole_space(self._inner, self.plan.space)
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        if self._slot == 0 or self.plan.sampler == "grid" or self.plan.pool is not None:
+        modelled = self.plan.surrogate is not None and self._slot >= DRAWN_FIRST
+        if self._slot == 0 or self.plan.sampler == "grid" or self.plan.pool is not None or modelled:
             return self.plan.space
         return self._inner.infer_relative_search_space(study, trial)
 
@@ -66,6 +71,8 @@ class BySlot(BaseSampler):
             return self.plan.start
         if self.plan.sampler == "grid":
             return grid(self.plan.space)[self._slot - 1]
+        if self.plan.surrogate is not None:
+            return self._point(study, trial) if self._slot >= DRAWN_FIRST else {}
         return self._proposed(study, trial, search_space)
 
     def _proposed(
@@ -93,7 +100,10 @@ class BySlot(BaseSampler):
         left = np.array([point for point in pool.tolist() if tuple(point) not in taken])
         if self.plan.sampler == "random" or self._slot < DRAWN_FIRST:
             generator = np.random.default_rng([self.plan.seed, self._slot])
-            chosen = left[generator.integers(len(left))]
+            point = left[generator.integers(len(left))]
+        elif self.plan.surrogate is not None:
+            past = self._past(study, trial)
+            point = left[self._chosen(self.plan.surrogate, past, left)]
         else:
             space = self._inner.infer_relative_search_space(study, trial)
             proposed = self._proposed(study, trial, space)
@@ -103,8 +113,50 @@ class BySlot(BaseSampler):
                     proposed[name] = value
             # a parameter with one value is the same for all
             wanted = np.array([proposed.get(name, left[0, i]) for i, name in enumerate(names)])
-            chosen = left[((left - wanted) ** 2).sum(1).argmin()]
-        return dict(zip(names, chosen.tolist(), strict=True))
+            point = left[((left - wanted) ** 2).sum(1).argmin()]
+        return dict(zip(names, point.tolist(), strict=True))
+
+    def _point(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
+        """The point of a continuous space that a model chooses among many."""
+        assert self.plan.surrogate is not None
+        past = self._past(study, trial)
+        bounds: Any = self.plan.space.values()
+        low, high = (np.array([getattr(over, end) for over in bounds]) for end in ("low", "high"))
+        among = drawn(low, high, past, self._seed)
+        point = among[self._chosen(self.plan.surrogate, past, among)]
+        return dict(zip(self.plan.space, point.tolist(), strict=True))
+
+    def _chosen(self, surrogate: Surrogate, past: Past, among: NDArray[np.float64]) -> int:
+        return chosen(surrogate, past, among, self._seed)
+
+    def _past(self, study: optuna.Study, trial: FrozenTrial) -> Past:
+        """What was measured before this batch, and what of it has been chosen already."""
+        assert self.plan.surrogate is not None
+        batch = self.plan.surrogate.batch
+        began = self._slot - (self._slot - DRAWN_FIRST) % batch
+        nothing = [np.nan] * len(self.plan.maximise)
+        sign = np.where(self.plan.maximise, 1.0, -1.0)
+        measured, pending = [], []
+        placed = zip(slots(all_trials(study)), all_trials(study), strict=True)
+        for slot, each in sorted(placed, key=lambda pair: pair[0]):
+            if given_up(each) or not each.params or trial_id(each) == trial_id(trial):
+                continue
+            point = [each.params[name] for name in self.plan.space]
+            if slot < began and each.state.is_finished():
+                violations = list(each.constraints.values()) if each.values else None
+                measured.append((point, each.values or nothing, violations))
+            elif slot < self._slot:
+                pending.append(point)
+        width = max((len(violations or ()) for *_, violations in measured), default=0)
+        unknown = [np.nan] * width
+        d = len(self.plan.space)
+        return Past(
+            np.array([point for point, *_ in measured], float).reshape(len(measured), d),
+            np.array([v for _, v, _ in measured], float).reshape(len(measured), len(nothing))
+            * sign,
+            np.array([v or unknown for *_, v in measured], float).reshape(len(measured), width),
+            np.array(pending, float).reshape(len(pending), d),
+        )
 
     def sample_independent(
         self,

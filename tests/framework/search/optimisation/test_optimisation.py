@@ -17,7 +17,7 @@ import xarray as xr
 
 import phasezoo as phasezoo_face
 from framework.base.errors import UserError
-from framework.config.optimisation import Optimisation, read_optimisation
+from framework.config.optimisation import OPTUNAS, Optimisation, read_optimisation
 from framework.config.schema import validated
 from framework.contracts.objective import PoolObjective
 from framework.metrics.intervals import over_seeds, p_over_seeds
@@ -29,11 +29,12 @@ from framework.search.optimisation.optimisation import optimise
 from framework.search.optimisation.plan import plan_optimisation
 from framework.search.study.plan import StudyPlan
 from framework.search.study.sampling import BySlot
+from framework.search.study.surrogate import Surrogate
 from framework.search.study.work import work
 from tests.conftest import phasezoo, write_yaml
 from tests.framework.search.killed import STARTER, Dies, in_process, sequence
 
-SAMPLERS = ["tpe", "gp", "cmaes", "random"]
+SAMPLERS = ["tpe", "gp", "cmaes", "random", "gaussian_process"]
 ELEMENTS = ("Li", "S", "Cl")
 COLUMN = "hull (meV/atom)"
 
@@ -59,6 +60,7 @@ def pooled(folder: Path, sampler: str, trials: int, objective: PoolObjective, se
         trials=trials,
         sampler=sampler,
         seed=seed,
+        surrogate=None if sampler in OPTUNAS else Surrogate(sampler),
         pool=objective.points,
     )
 
@@ -140,7 +142,7 @@ class TestPool:
         assert len({tuple(order) for order in found.values()}) == len(SAMPLERS)
         best = set(np.argsort(objective.values)[:10].tolist())
         counts = {sampler: len(best & set(order)) for sampler, order in found.items()}
-        assert counts["gp"] >= 8 > counts["random"]
+        assert counts["gp"] >= 8 > counts["random"] and counts["gaussian_process"] == 10
         assert min(counts["tpe"], counts["cmaes"]) > counts["random"]
 
     @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -372,8 +374,15 @@ class TestRefused:
             ({"trials": 31}, "trials: 31 are more than the 30 candidates"),
             ({"trials": 0}, "trials: "),
             ({"samplers": ["tpe"]}, "samplers: 'random' is missing"),
-            ({"samplers": ["tpe", "tpe", "random"]}, "samplers: 'tpe' is listed twice; name it once"),
-            ({"samplers": ["tpee", "random"]}, "samplers[0]"),
+            ({"samplers": ["tpe", "tpe", "random"]}, "samplers: 'tpe' is listed twice; give one of them a 'label'"),
+            ({"samplers": ["tpee", "random"]}, "samplers[0]: 'tpee' is not a sampler; did you mean 'tpe'"),
+            ({"samplers": ["gradient_boosting", "random"]}, "samplers[0]: 'gradient_boosting' states no uncertainty"),
+            ({"samplers": [{"name": "ridge", "batch": 0}, "random"]}, "samplers[0].batch: 0 is out of range"),
+            ({"samplers": [{"name": "ridge", "fold": 3}, "random"]}, "samplers[0].fold is not a parameter of 'ridge'; did you mean 'folds'"),
+            ({"samplers": [{"name": "tpe", "batch": 3}, "random"]}, "samplers[0].batch is not a parameter of 'tpe'"),
+            ({"samplers": [{"name": "ridge", "acquisition": "reach_target"}, "random"], "target": None}, "'reach_target' needs a value to reach"),
+            ({"top": 0.1}, "hits are those of 'target' or of 'top'"),
+            ({"top": 0.9, "target": None}, "top"),
             ({"seeds": [0, 0]}, "seeds: 0 is listed twice"),
             ({"seeds": [-1]}, "seeds[0]"),
             ({"name": "cells"}, "'cells' is taken in the folder of results"),
