@@ -7,6 +7,7 @@ import pytest
 
 from data.datasets.phase_select import phase_select
 from framework.base.errors import UserError
+from framework.checks.datasets import check
 from framework.config.experiment import read_experiments
 from framework.registry.registry import ROOT
 from tests.conftest import phasezoo, write_yaml
@@ -82,6 +83,7 @@ def test_files_of_a_folder_are_joined_by_element_set_and_one_alone_is_enough(fol
     assert np.isfinite(both["superconducting_tc"]).all() and both.sizes["material"] == 80
     alone = phase_select(folder / "curie_temperature.csv")
     assert alone.attrs["properties"] == "curie_temperature"
+    assert [problem for _, problem in check(phase_select, {"path": str(folder)}) if problem] == []
     with pytest.raises(UserError, match=r"is none of the files superconducting_tc\.csv\.gz"):
         phase_select(folder.parent)
 

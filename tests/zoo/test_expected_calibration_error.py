@@ -49,4 +49,4 @@ def test_its_interval_holds_its_value_though_resampling_raises_it():
     true = generator.random(300) < probability
     told = evaluate_classes(answers(probability, true), METRIC, np.arange(300), 500)
     value = told.values["expected_calibration_error"]
-    assert np.isclose(told.replicates[0].mean(), value)
+    assert told.replicates[0].mean() == pytest.approx(value, rel=0.05)
