@@ -9,12 +9,18 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
+from data.datasets.oqmd_icsd import oqmd_icsd
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS, parse_element_set
+from data.environments import environment_vectors
 from data.table import Table, read_table
 from framework.base.errors import UserError, nearest
 
 _MAGPIE = "Magpie, Ward et al., npj Comput. Mater. 2, 16028 (2016), as shipped with matminer"
+ENVIRONMENT_DIMENSION = 24
+EMBEDDED_TIME = "icsd_code"
+"""The variable by which the embedded data are ordered."""
 _OWN_FEATURES = Path(__file__).parent / "element_features.csv"
 _MULTIVALUED = {"OxidationStates", "IonizationEnergies"}
 
@@ -61,6 +67,34 @@ def element_table(name: str) -> ElementTable:
     )
 
 
+def table_for(name: str, materials: xr.Dataset, train: np.ndarray) -> ElementTable:
+    """The table of a name as a representation of materials may use it (see `element_table`).
+
+    `environments` is learned from reported sets, so it would tell which of the materials are
+    reported: it is learned without the sets that are shown and not trained on, and, where the
+    embedded data themselves are shown, without those that entered after the last training material.
+    Materials of another file have a time of their own, and nothing is left out by it; nor are
+    subsets and supersets of held-out sets.
+
+    Args:
+        materials: all that will be shown: ``element_set``, and where it is known ``order``.
+        train: indices of the training part (m,).
+    """
+    if name != "environments":
+        return element_table(name)
+    sets, order = _embedded()
+    hidden = np.delete(materials["element_set"].values.astype(str), train)
+    allowed = ~np.isin(sets, hidden)
+    if "order" in materials and materials.attrs.get("time") == EMBEDDED_TIME:
+        allowed &= order <= materials["order"].values[train].max()
+    return _of_environments(sets[allowed])
+
+
+def embedded_sets() -> np.ndarray:
+    """The reported element sets of the embedded data (n,)."""
+    return _embedded()[0]
+
+
 @lru_cache
 def _shipped_table(name: str) -> ElementTable:
     return ELEMENT_TABLES[name]()
@@ -105,11 +139,35 @@ def _matscholar() -> ElementTable:
     return _embedding("matscholar", vectors, citation)
 
 
+def _environments() -> ElementTable:
+    """24 numbers an element, from the environments of all embedded element sets."""
+    return _of_environments(embedded_sets())
+
+
+def _of_environments(sets: np.ndarray) -> ElementTable:
+    values = np.full((len(SYMBOLS) + 1, ENVIRONMENT_DIMENSION), np.nan)
+    values[1:] = environment_vectors(sets, ENVIRONMENT_DIMENSION)
+    source = f"compositional environments of {len(sets):,} reported element sets (OQMD, ICSD)"
+    features = tuple(f"environments_{i}" for i in range(1, ENVIRONMENT_DIMENSION + 1))
+    return _table("environments", features, values, source)
+
+
+@lru_cache
+def _embedded() -> tuple[np.ndarray, np.ndarray]:
+    """The element sets of the embedded data (n,), and when each first entered (n,)."""
+    materials = oqmd_icsd()
+    sets, member = np.unique(materials["element_set"].values.astype(str), return_inverse=True)
+    order = np.full(len(sets), np.inf)
+    np.minimum.at(order, member, materials[EMBEDDED_TIME].values.astype(float))
+    return sets, order
+
+
 ELEMENT_TABLES = {
     "magpie": _magpie,
     "published_37": _published_37,
     "megnet": _megnet,
     "matscholar": _matscholar,
+    "environments": _environments,
 }
 
 

@@ -31,6 +31,7 @@ def trained(
     patience: int,
     batch_size: int,
     learning_rate: float,
+    watched: np.ndarray | None = None,
 ) -> nn.Module:
     """A network with the weights of its best epoch, trained by Adam.
 
@@ -42,19 +43,18 @@ def trained(
         inputs: (n, d)
         targets: (n,)
         groups: (n,) equal for samples that must not stand on both sides.
+        watched: which samples (n,) tell when to stop; drawn from the groups where None.
         patience: epochs without a better one after which training stops.
 
     Raises:
         UserError: the loss is no longer finite.
     """
     generator = np.random.default_rng(seed)
-    names, code = np.unique(groups, return_inverse=True)
-    n_held = max(1, round(HELD_OUT * len(names)))
-    held = np.isin(code, generator.permutation(len(names))[:n_held])
-    parts = (~held, held) if len(names) > 1 else (held, held)
+    held = watched_part(groups, generator) if watched is None else watched
+    parts = (~held, held) if not held.all() else (held, held)
     at = device()
     x, y = torch.as_tensor(inputs, device=at), torch.as_tensor(targets, device=at)
-    learned, watched = (torch.as_tensor(np.flatnonzero(part), device=at) for part in parts)
+    learned_from, looked_at = (torch.as_tensor(np.flatnonzero(part), device=at) for part in parts)
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices), one_thread():
         torch.manual_seed(seed)
@@ -63,12 +63,15 @@ def trained(
         optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
         for epoch in range(epochs):
             network.train()
-            order = generator.permutation(len(learned))
-            for index in learned[torch.as_tensor(order, device=at)].split(batch_size):
+            order = generator.permutation(len(learned_from))
+            for index in learned_from[torch.as_tensor(order, device=at)].split(batch_size):
                 optimiser.zero_grad()
                 loss(network(x[index]), y[index]).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            now, since = float(loss(outputs(network, x[watched]), y[watched])), since + 1
+            now, since = (
+                float(loss(outputs(network, x[looked_at]), y[looked_at]).detach()),
+                since + 1,
+            )
             if not np.isfinite(now):
                 raise UserError(
                     f"the loss is no longer finite in epoch {epoch + 1}; lower learning_rate "
@@ -80,6 +83,13 @@ def trained(
                 break
         network.load_state_dict(kept)
     return network.eval()
+
+
+def watched_part(groups: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Samples (n,) to watch and not to learn from: a tenth of the groups, all where there is one."""
+    names, code = np.unique(groups, return_inverse=True)
+    n_held = max(1, round(HELD_OUT * len(names)))
+    return np.isin(code, generator.permutation(len(names))[:n_held])
 
 
 def outputs(network: nn.Module, inputs: Tensor) -> Tensor:

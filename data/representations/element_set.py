@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from data.element_sets import ATOMIC_NUMBERS, SYMBOLS
-from data.elements import element_table
+from data.elements import element_table, table_for
 from data.representations.phase_field import element_set_of
 from data.vectors import VectorSamples
 from framework.base.errors import UserError
@@ -45,7 +45,7 @@ class ElementSet(Representation):
     """Sets of 1 to 8 elements side by side, whatever their sizes.
 
     Learned from the training part: which elements it holds, `seen_` (118,), and by which mean and
-    spread statistics are standardised.
+    spread statistics are standardised; the descriptors themselves, `table_` (118, n_features).
 
     Args:
         features: an element table (see `phase_field`), of which `STATISTICS` are shown beside the
@@ -83,13 +83,14 @@ class ElementSet(Representation):
         holds = _holds(materials)
         self.seen_ = holds[train].any(axis=0)
         if self.features is not None:
-            values = element_table(self.features).values[1:]
-            self.complete_ = np.isfinite(values[holds.any(axis=0)]).all(axis=0)
-            if not self.complete_.any():
+            values = table_for(self.features, materials, train).values[1:]
+            complete = np.isfinite(values[holds.any(axis=0)]).all(axis=0)
+            if not complete.any():
                 raise UserError(
                     f"element table '{self.features}': no feature has values for all "
                     f"{holds.any(axis=0).sum()} elements that occur; take another table"
                 )
+            self.table_ = values[:, complete]
             seen = self._statistics(holds[train])
             self.mean_, spread = seen.mean(axis=0), seen.std(axis=0)
             # constant in the training part: tells nothing and must not divide by 0
@@ -139,7 +140,7 @@ class ElementSet(Representation):
 
     def _statistics(self, holds: np.ndarray) -> np.ndarray:
         """`STATISTICS` of every descriptor (n, 4 n_features), statistic by statistic."""
-        table = element_table(str(self.features)).values[1:, self.complete_]
+        table = self.table_
         out = np.empty((len(holds), len(STATISTICS) * table.shape[1]))
         sizes = holds.sum(axis=1)
         for size in np.unique(sizes):

@@ -17,7 +17,7 @@ from data.element_sets import (
     padded_numbers,
     parse_element_set,
 )
-from data.elements import element_table
+from data.elements import element_table, table_for
 from framework.base.errors import UserError
 from framework.contracts.representation import Representation
 from framework.neural.samples import TensorSamples
@@ -65,7 +65,7 @@ class PhaseField(Representation):
 
     Args:
         features: an element table (`data.elements`): magpie, published_37, megnet, matscholar,
-            or the path of a CSV file with a column ``element``.
+            environments, or the path of a CSV file with a column ``element``.
 
     Features without a value for an element that occurs are left out; `left_out` names them.
     """
@@ -97,7 +97,7 @@ class PhaseField(Representation):
         """Sets of the training part may have fewer elements than the others, which have one size."""
         others = np.delete(np.arange(materials.sizes["material"]), train)
         self.require(materials.isel(material=others) if len(others) else materials)
-        table = element_table(self.features)
+        table = table_for(self.features, materials, train)
         elements = padded_numbers(materials["element_set"].values)
         occurring = np.unique(elements[elements > 0])
         if len(bare := occurring[~np.isfinite(table.values[occurring]).any(axis=1)]):

@@ -69,25 +69,38 @@ def command(
 ) -> None:
     """Run every encoder on every split and seed of a YAML; finished runs are not repeated.
 
+    A YAML may list others (experiments: [a.yaml, b.yaml]), which are run one after the other.
+
     Example: `phasezoo benchmark experiments/phase_field_benchmark.yaml --workers 2`
     """
-    from framework.config.experiment import read_experiment
+    from framework.config.experiment import read_experiments
     from framework.runs.data import with_data
     from framework.runs.plan import require_all_used
 
-    experiment = read_experiment(path)
-    experiment = with_data(experiment, data, **reading_of(formula_column, property_, censored))
+    reading = reading_of(formula_column, property_, censored)
+    experiments = {
+        file: with_data(experiment, data, **reading)
+        for file, experiment in read_experiments(path).items()
+    }
     if strict:
-        require_all_used(experiment, str(path), runs)
-    outcome = benchmark(
-        experiment,
-        runs,
-        workers=workers,
-        scheduler=scheduler,
-        track=track,
-        progress=sys.stderr.isatty(),
-        where=str(path),
-    )
+        for file, experiment in experiments.items():
+            require_all_used(experiment, str(file), runs)
+    for file, experiment in experiments.items():
+        outcome = benchmark(
+            experiment,
+            runs,
+            workers=workers,
+            scheduler=scheduler,
+            track=track,
+            progress=sys.stderr.isatty(),
+            where=str(file),
+        )
+        _print(outcome, experiment)
+        finish(outcome, runs, track)
+
+
+def _print(outcome: Outcome, experiment: Experiment) -> None:
+    """The leaderboard, and published figures beside ours."""
     if outcome.results is not None:
         print_leaderboard(outcome)
     if experiment.published is not None:
@@ -96,4 +109,3 @@ def command(
         from framework.benchmark.published import FILE
 
         print_published(pd.read_csv(outcome.folder / FILE))
-    finish(outcome, runs, track)

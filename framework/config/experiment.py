@@ -82,6 +82,23 @@ class Experiment(Strict):
         return write_yaml(plain)
 
 
+class Listing(Strict):
+    """Experiments that belong together, each in a file of its own.
+
+    Attributes:
+        experiments: the files, from the folder of this one.
+    """
+
+    name: Name
+    description: str = ""
+    experiments: Annotated[list[str], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _once(self) -> Listing:
+        require_distinct({"experiments": self.experiments}, labelled=())
+        return self
+
+
 def read_experiment(path: str | Path) -> Experiment:
     """The experiment of a YAML file.
 
@@ -97,6 +114,21 @@ def read_experiment(path: str | Path) -> Experiment:
     return experiment_from(
         read_mapping(path, "name: ..., dataset: ..., encoders: [...]"), str(path)
     )
+
+
+def read_experiments(path: str | Path) -> dict[Path, Experiment]:
+    """The experiment of a YAML file, or those of the files that it lists, by file.
+
+    Raises:
+        UserError: see `read_experiment`; of a file that is listed, too.
+    """
+    shape = "name: ..., dataset: ..., encoders: [...], or experiments: [a.yaml, b.yaml]"
+    content = read_mapping(path, shape)
+    if "experiments" not in content:
+        return {Path(path): experiment_from(content, str(path))}
+    listed = validated(Listing, content, str(path)).experiments
+    files = [Path(path).parent / name for name in listed]
+    return {file: read_experiment(file) for file in files}
 
 
 def experiment_from(content: dict[str, Any], where: str) -> Experiment:

@@ -123,6 +123,8 @@ class ClassificationMetric(Metric):
             resampled only where each of two classes is in `FEW` groups, or where there are
             `GROUPS_A_CLASS` groups for each of more classes. Some of these come and go, so its
             replicates are then moved back to the value.
+        shifts: whether resampling moves it, as it does what counts scatter as an error; its
+            replicates are moved back, too.
     """
 
     compute: Callable[[Counts], FloatArray]
@@ -130,6 +132,7 @@ class ClassificationMetric(Metric):
     of_two: bool = True
     of_many: bool = True
     per_material: bool = False
+    shifts: bool = False
 
 
 def _f1(counts: Counts) -> FloatArray:
@@ -247,6 +250,8 @@ def evaluate_classes(
             parts.append([metric.compute(counts) for metric in metrics])
         replicates = np.concatenate(parts, axis=1)
     by_class = [not metric.per_material for metric in metrics]
+    moved = [metric.shifts for metric in metrics]
+    replicates[moved] = centred(values, replicates)[moved].clip(min=0)  # an error is not negative
     n_by_class = n_groups
     if answers.probabilities.shape[1] > 2:
         replicates[by_class] = centred(values, replicates)[by_class]

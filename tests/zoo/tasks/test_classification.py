@@ -171,7 +171,7 @@ def test_ranges_of_crystal_systems_hold_every_space_group_once():
         ({"above": 4.0}, "above and coarser cannot be combined"),
         ({"coarser": "kin"}, "the data set states no 'kin' of shape; did you mean 'kind'"),
         ({"labels": (5,)}, r"task.labels: .* from at least 10"),
-        ({"probe": "ridge"}, "'ridge' is not a classifier, which is needed here; take one of gradient_boosting_classifier"),
+        ({"probe": "ridge"}, "'ridge' is not a classifier, which is needed here; take one of element_set_trees"),
         ({"probe": "logistic"}, "'logistic' is not a registered predictor"),
         ({"sample": 4}, "materials have shape; at least 20 are needed"),
     ],
