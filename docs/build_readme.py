@@ -141,10 +141,11 @@ def columns_of(experiment: str, columns: dict[str, str]) -> str:
     lines = ["| encoder | " + " | ".join(columns.values()) + " | audit |"]
     lines.append("|" + " --- |" * (len(columns) + 2))
     for row in board.to_dict("records"):
-        cells = [
-            f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
-            for name in columns
-        ]
+        cells = []
+        for name in columns:
+            low, high = row[f"{name}_low"], row[f"{name}_high"]
+            ends = f"[{low:.3g}, {high:.3g}]" if low == low else "no interval"
+            cells.append(f"{row[name]:.3g} {ends}")
         lines.append("| " + " | ".join([row["encoder"], *cells, row["audit"]]) + " |")
     return "\n".join(lines)
 
