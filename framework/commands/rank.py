@@ -26,7 +26,7 @@ from framework.commands.options import (
     settings_of,
     symbols_of,
 )
-from framework.commands.printing import new_table, print_notes, print_reads, print_table
+from framework.commands.printing import new_table, print_notes, print_reads, print_table, spoken
 from framework.runs.finished import RUNS
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def rank(  # long: its options, one a line
     Returns:
         one row a field: rank, elements, score (higher = more plausible), percentile among the
         candidates listed, nearest_reported (the one that shares most
-        elements, then closest by descriptors). ``attrs``: reads, unusable_rows, notes (JSON).
+        elements, then closest by descriptors); of a finished run that was calibrated on its
+        validation part also probability, that the field is one of the reported that it has not
+        seen. ``attrs``: reads, unusable_rows, notes (JSON).
 
     Raises:
         UserError: anything in it is unknown or unusable, or no candidate is left.
@@ -80,7 +82,7 @@ def rank(  # long: its options, one a line
     import json
 
     from framework.base.progress import Stages
-    from framework.runs.cell import ranked
+    from framework.runs.cell import calibration_of, ranked
     from framework.selection.listing import Wanted, listed
     from framework.selection.nearest import ReportedFields
 
@@ -106,6 +108,11 @@ def rank(  # long: its options, one a line
             table = ranked(fields.names[index], fields.score(index))
         index = index[table.attrs["order"]]
         with stages.begin("nearest reported fields") as done:
+            if fields.run is not None and candidates is None:
+                # other candidates may have another share of hits
+                calibration = calibration_of(fields.run.folder)
+                if calibration is not None:
+                    table["probability"] = calibration.probability(table["score"])
             table["nearest_reported"] = ReportedFields.of(fields).nearest(fields, index, done)
     table.attrs = {name: fields.items.attrs[name] for name in ("unusable_rows", "reads")}
     table.attrs["notes"] = json.dumps(fields.notes)
@@ -162,7 +169,7 @@ def command(  # long: its options, one a line
         table.to_csv(at, index=False)
     best = new_table(*table.columns)
     for row in table.head(15).itertuples(index=False):
-        best.add_row(str(row[0]), row[1], f"{row[2]:.4g}", f"{row[3]:.2f}", row[4])
+        best.add_row(str(row[0]), row[1], f"{row[2]:.4g}", f"{row[3]:.2f}", *map(spoken, row[4:]))
     print_table(best)
     typer.echo(f"{len(table):,} unexplored fields, best first, in {out}")
     print_notes(table)

@@ -26,11 +26,13 @@ class SavedRun:
 
     Attributes:
         settings: everything that decided its numbers (`run.json`).
+        folder: where it lies.
     """
 
     settings: dict[str, Any]
     encoder: Encoder
     representation: Representation
+    folder: Path
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -47,7 +49,7 @@ class SavedRun:
         cls_of_encoder = ENCODERS.load(fitted["name"])
         encoder = construct(cls_of_encoder, fitted["parameters"], representation, settings["seed"])
         encoder.restore(_intact(folder / encoder.checkpoint))
-        return cls(settings, encoder, representation)
+        return cls(settings, encoder, representation, folder)
 
     def score_items(self, items: xr.Dataset) -> np.ndarray:
         """Plausibility (n,) of materials."""

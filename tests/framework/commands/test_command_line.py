@@ -16,6 +16,8 @@ import xarray as xr
 from framework.commands import main as cli
 from framework.commands.rank import rank
 from framework.registry.registry import DATASETS, ENCODERS
+from framework.runs.cell import read_cell
+from framework.runs.finished import last_run
 from tests.conftest import (
     FIELDS,
     PATTERN,
@@ -241,6 +243,21 @@ def test_a_ranking_lists_every_unexplored_field_once_best_first():
     assert table["score"].is_monotonic_decreasing
     assert table["percentile"].is_monotonic_decreasing and table["percentile"].iloc[0] == 100
     assert "52 unexplored fields, best first, in ranking.csv" in said.out
+
+
+def test_the_ranking_of_a_run_says_how_probable_a_reported_field_is():
+    """By its validation part, at the share of hits among what it ranked."""
+    assert phasezoo("run", "element_frequency", *TINY_SPACE, "--no-track").code == 0
+    said = phasezoo("rank", "last", "--out", "ranking.csv")
+    assert said.code == 0, said.err
+    table = pd.read_csv("ranking.csv", keep_default_na=False)
+    cell = read_cell(last_run(Path("runs")))
+    prior = cell["calibration_log_odds"].attrs["prior"]
+    assert table["probability"].between(0, 1).all() and table["probability"].is_monotonic_decreasing
+    assert table["probability"].min() < prior < table["probability"].max()
+    Path("mine.txt").write_text(f"{sorted(canonical(FIELDS) - canonical(REPORTED))[0]}\n")
+    said = phasezoo("rank", "last", "--candidates", "mine.txt", "--pattern", PATTERN)
+    assert said.code == 0 and "probability" not in Path("ranking.csv").read_text()
 
 
 def test_the_nearest_reported_field_shares_as_many_elements_as_any():
