@@ -12,7 +12,7 @@ from framework.base.errors import UserError
 from framework.neural.training import Settings
 from framework.runs.run import code_of
 from zoo.encoders.element_descriptors import ElementDescriptors
-from zoo.encoders.phase_select import PhaseSelect as Ranking
+from zoo.encoders.element_set_autoencoder import ElementSetAutoencoder as Ranking
 from zoo.predictors.element_set_trees import ElementSetTrees
 from zoo.predictors.extra_trees_classifier import ExtraTreesClassifier
 from zoo.predictors.gradient_boosting_classifier import GradientBoostingClassifier

@@ -15,9 +15,14 @@ DECODE = {
     "composition_vae",
     "concatenated_vae",
     "diffraction_vae",
+    "element_set_autoencoder",
     "phase_field_vae",
 }
-POSTERIOR = (DECODE - {"autoencoder"}) | {"deep_infomax", "element_infomax", "site_net"}
+POSTERIOR = (DECODE - {"autoencoder", "element_set_autoencoder"}) | {
+    "deep_infomax",
+    "element_infomax",
+    "site_net",
+}
 
 
 @pytest.mark.parametrize("name", ENCODERS.names())

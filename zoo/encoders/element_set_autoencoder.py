@@ -20,7 +20,7 @@ from zoo.encoders.element_descriptors import as_vectors, probe_in_place_of, sour
 from zoo.networks import dense
 
 
-class PhaseSelect(NeuralEncoder):
+class ElementSetAutoencoder(NeuralEncoder):
     """Score = negative Euclidean reconstruction error of which elements a set holds, by a mirrored
     dense network that has seen reported sets: how accessible a set is by synthesis.
 
