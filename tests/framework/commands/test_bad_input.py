@@ -549,7 +549,7 @@ def test_a_bad_option_is_explained(command, message):
     ("command", "message"),
     [
         (("models", "nosuch"), "no model is called 'nosuch'; valid: autoencoder, composition"),
-        (("models", "phase_field_vea"), "did you mean 'phase_field_vae'?"),
+        (("models", "phase_field_vea"), "did you mean 'phase_field_vae'"),
         (("models", "*nothing*"), "no model is called '*nothing*'; valid: "),
         (("models", "["), "no model is called '['"),
         (("models", ""), "no model is called ''"),
