@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY) ## make .venv from requirements.lock
 
-benchmark: $(READY) ## the reference experiment: ten encoders, two splits, three seeds
+benchmark: $(READY) ## the reference experiment: thirteen encoders, three splits, three seeds
 	.venv/bin/phasezoo benchmark experiments/phase_field_benchmark.yaml --workers $(WORKERS)
 
 test: $(READY) ## the tests, in minutes
