@@ -28,9 +28,9 @@ def blocks(language):
 
 
 def command_of(line):
-    """Those that fit the best encoder take a minute each."""
+    """Those that fit the best encoder, or several encoders, take long."""
     command = line.split("#")[0].strip()
-    takes_long = re.match(r"phasezoo (rank --|select|explain)", command)
+    takes_long = re.match(r"phasezoo (rank --|select|explain|benchmark my_benchmark)", command)
     return pytest.param(command, marks=pytest.mark.slow) if takes_long else command
 
 
