@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from data.candidates.pattern import ANIONS
 from data.element_sets import ATOMIC_NUMBERS
+from zoo.groupwise import groupwise
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -90,15 +91,7 @@ def describe(fields: IntArray, reported: IntArray, table: FloatArray) -> FloatAr
     """
     fields = cations_first(fields)
     n_cations = (~IS_ANION[fields]).sum(axis=1)
-    out: FloatArray | None = None
-    for n in np.unique(n_cations):
-        rows = n_cations == n
-        part = _describe(fields[rows], int(n), reported, table)
-        if out is None:
-            out = np.empty((len(fields), part.shape[1]), np.float32)
-        out[rows] = part
-    assert out is not None
-    return out
+    return groupwise(n_cations, lambda n, rows: _describe(fields[rows], int(n), reported, table))
 
 
 def _describe(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.groupwise import groupwise
+
 FloatArray = NDArray[np.float32]
 
 PRIOR_WEIGHT = 0.1
@@ -50,15 +52,7 @@ def cross_fitted(
     """
     names, member = np.unique(groups, return_inverse=True)
     fold = (np.random.default_rng(seed).permutation(len(names)) % folds)[member]
-    out: FloatArray | None = None
-    for number in np.unique(fold):
-        rows, others = fold == number, fold != number
-        part = class_shares(holds[rows], holds[others], classes[others])
-        if out is None:
-            out = np.empty((len(holds), part.shape[1]), np.float32)
-        out[rows] = part
-    assert out is not None
-    return out
+    return groupwise(fold, lambda _, rows: class_shares(holds[rows], holds[~rows], classes[~rows]))
 
 
 def _shares(

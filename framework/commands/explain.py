@@ -13,10 +13,12 @@ from framework.commands.audit import require_figure
 from framework.commands.fields import fields_of_model
 from framework.commands.options import (
     FeaturesOption,
+    FieldsDataOption,
     PatternOption,
     RunsOption,
     SetOption,
     StrictOption,
+    TrainingSeedOption,
     require_output,
     settings_of,
 )
@@ -105,17 +107,11 @@ def command(
         typer.Option("--from", help="A finished run: folder, digest, MLflow run id, or `last`."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Figure to write.")] = Path("explanation.png"),
-    data: Annotated[
-        str | None,
-        typer.Option("--data", help="A data set or a file of yours.", show_default="oqmd_icsd"),
-    ] = None,
+    data: FieldsDataOption = None,
     pattern: PatternOption = None,
     features: FeaturesOption = None,
     setting: SetOption = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, max=2**31 - 1, help="Of the training.", show_default="0"),
-    ] = None,
+    seed: TrainingSeedOption = None,
     strict: StrictOption = False,
     runs: RunsOption = Path("runs"),
 ) -> None:

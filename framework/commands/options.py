@@ -36,6 +36,14 @@ PropertyOption = Annotated[
 CensoredOption = Annotated[
     bool, typer.Option("--censored", help="Take limits such as <1E-10 in that file as values.")
 ]
+FieldsDataOption = Annotated[
+    str | None,
+    typer.Option("--data", help="A data set or a file of yours.", show_default="oqmd_icsd"),
+]
+TrainingSeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, max=2**31 - 1, help="Of the training.", show_default="0"),
+]
 PatternOption = Annotated[
     str | None, typer.Option("--pattern", help="Field space, for instance M-M'-A-A'.")
 ]

@@ -113,6 +113,22 @@ class Encoder(Fitted, ABC):
         """
         raise UserError(f"{type(self).__name__} cannot begin with a finished run; leave it out")
 
+    def require_context(self, why: str) -> Context:
+        """The context, for an encoder that cannot do without.
+
+        Args:
+            why: what it does with it, for the message: "ranks among unexplored candidates".
+
+        Raises:
+            UserError: there is none, or no unlabelled candidate in it.
+        """
+        if self.context is None or not len(self.context.unlabelled):
+            raise UserError(
+                f"{type(self).__name__} {why}, and there are none here; run it with task "
+                "'plausibility'"
+            )
+        return self.context
+
     @contextmanager
     def as_it_stands(self) -> Iterator[None]:
         """Within ``progress``, lets the encoder score with what it has learned so far."""

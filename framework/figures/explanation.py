@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -76,14 +78,7 @@ def _contributions(
             axes.barh([0], [0], color=colour, label=label)
     axes.set_ylim(-0.7, len(bars) - 0.3)
     axes.set_xlabel(f"added to the mean score of the background ({background:.3g})")
-    axes.legend(
-        frameon=False,
-        fontsize=8.5,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=2,
-        borderaxespad=0,
-    )
+    _legend_above(axes)
 
 
 def _among_all(axes: Axes, scores: np.ndarray, score: float) -> None:
@@ -95,14 +90,7 @@ def _among_all(axes: Axes, scores: np.ndarray, score: float) -> None:
     axes.set_ylim(bottom=0.8)
     axes.set_ylabel("candidates")
     axes.tick_params(axis="x", labelbottom=False)
-    axes.legend(
-        frameon=False,
-        fontsize=8.5,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=2,
-        borderaxespad=0,
-    )
+    _legend_above(axes)
 
 
 def _among_neighbours(axes: Axes, rows: pd.DataFrame, score: float) -> None:
@@ -121,3 +109,8 @@ def _among_neighbours(axes: Axes, rows: pd.DataFrame, score: float) -> None:
     axes.set_ylabel("neighbours in the table")
     if len(rows):
         axes.legend(frameon=False, fontsize=8.5, loc="best")
+
+
+def _legend_above(axes: Axes) -> None:
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
+    axes.legend(frameon=False, fontsize=8.5, ncols=2, **place)

@@ -70,20 +70,16 @@ class RankAverage(Encoder):
         Raises:
             UserError: there is no context, or no unexplored candidate in it.
         """
-        if self.context is None or not len(self.context.unlabelled):
-            raise UserError(
-                f"{type(self).__name__} ranks among unexplored candidates, and there are none here; "
-                "run it with task 'plausibility'"
-            )
+        context = self.require_context("ranks among unexplored candidates")
         self.width_ = samples.width
         self.n_elements_ = getattr(samples, "n_elements", 0)
         self._parts = self._built()
         for i, part in enumerate(self._parts):
             if part.uses_context:
-                part.context = self.context
+                part.context = context
             part.fit(samples, validation)
             setattr(self, f"part_{i}_", _packed(part))
-            scores = part.score_samples(self.context.unlabelled)
+            scores = part.score_samples(context.unlabelled)
             setattr(self, f"scores_{i}_", np.sort(scores.astype(np.float64)))
         return self
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from data.element_sets import padded_numbers
 from data.representations.phase_field import PhaseFieldSamples
-from framework.base.errors import UserError
 from framework.contracts.encoder import Encoder
 from framework.registry.parameters import Float, Int
+from zoo.groupwise import groupwise
 from zoo.reported_sets import FloatArray, IntArray, describe
 from zoo.smaller_sets import OneSizeDown
 
@@ -67,11 +67,7 @@ class ReportedNeighbourhood(Encoder):
         Raises:
             UserError: there is no context, or no unexplored field in it.
         """
-        if self.context is None or not len(self.context.unlabelled):
-            raise UserError(
-                f"{type(self).__name__} tells reported fields from unexplored ones, and there are "
-                "none here; run it with task 'plausibility'"
-            )
+        context = self.require_context("tells reported fields from unexplored ones")
         for name in self._learned():
             delattr(self, name)
         if not samples.elements.all():  # a set of fewer elements than the fields
@@ -80,8 +76,8 @@ class ReportedNeighbourhood(Encoder):
         generator = np.random.default_rng(self.seed)
         self.signs_ = generator.integers(2**62, size=119)
         self.table_ = samples.table.numpy()
-        self.reported_ = padded_numbers(self.context.reported)
-        candidates: Any = self.context.unlabelled
+        self.reported_ = padded_numbers(context.reported)
+        candidates: Any = context.unlabelled
         known, unexplored = samples.elements.numpy(), candidates.elements.numpy()
         of_known = generator.permutation(len(known)) % self.folds
         half = self._half(unexplored)
@@ -135,18 +131,12 @@ class ReportedNeighbourhood(Encoder):
     ) -> FloatArray:
         """Fields described by the reported sets without the training fields of their fold."""
         key, of_reported = self._key(known), self._key(self.reported_)
-        parts = {
-            number: describe(
-                fields[fold == number],
-                self.reported_[~np.isin(of_reported, key[of_known == number])],
-                self.table_,
-            )
-            for number in np.unique(fold)
-        }
-        out = np.empty((len(fields), next(iter(parts.values())).shape[1]), np.float32)
-        for number, part in parts.items():
-            out[fold == number] = part
-        return out
+
+        def part(number: int, rows: np.ndarray) -> FloatArray:
+            others = self.reported_[~np.isin(of_reported, key[of_known == number])]
+            return describe(fields[rows], others, self.table_)
+
+        return groupwise(fold, part)
 
     def _trees(self, number: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
