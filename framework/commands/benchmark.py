@@ -85,6 +85,7 @@ def command(
     if strict:
         for file, experiment in experiments.items():
             require_all_used(experiment, str(file), runs)
+    ended_well = True
     for file, experiment in experiments.items():
         outcome = benchmark(
             experiment,
@@ -96,13 +97,15 @@ def command(
             where=str(file),
         )
         _print(outcome, experiment)
-        finish(outcome, runs, track)
+        ended_well &= finish(outcome, runs, track)
+    raise typer.Exit(0 if ended_well else 1)
 
 
 def _print(outcome: Outcome, experiment: Experiment) -> None:
     """The leaderboard, and published figures beside ours."""
-    if outcome.results is not None:
-        print_leaderboard(outcome)
+    if outcome.results is None:
+        return
+    print_leaderboard(outcome)
     if experiment.published is not None:
         import pandas as pd
 

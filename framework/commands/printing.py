@@ -51,11 +51,11 @@ def print_leaderboard(outcome: Outcome) -> None:
     typer.echo(f"{FOOTNOTE}\n")
 
 
-def finish(outcome: Outcome, runs: Path, track: bool) -> None:
+def finish(outcome: Outcome, runs: Path, track: bool) -> bool:
     """Say where everything is, and what was read of the user's files.
 
-    Raises:
-        typer.Exit: with code 1 where a run failed.
+    Returns:
+        whether no run failed.
     """
     from framework.runs.items import items_of
 
@@ -76,12 +76,11 @@ def finish(outcome: Outcome, runs: Path, track: bool) -> None:
         if track:
             tell_ui(runs)
     print_reads(items, outcome.folder / "unusable_rows.csv")
-    if outcome.failures:
-        names = {run.digest: run for run in outcome.plan}
-        for digest, cause in outcome.failures.items():
-            run = names[digest]
-            typer.echo(f"FAILED   {run.encoder}, {run.split}, seed {run.seed}: {cause}", err=True)
-        raise typer.Exit(1)
+    names = {run.digest: run for run in outcome.plan}
+    for digest, cause in outcome.failures.items():
+        run = names[digest]
+        typer.echo(f"FAILED   {run.encoder}, {run.split}, seed {run.seed}: {cause}", err=True)
+    return not outcome.failures
 
 
 def _print_last(outcome: Outcome, runs: Path) -> None:

@@ -125,7 +125,7 @@ def command(
     )
     if outcome.results is not None:
         print_metrics(outcome)
-    finish(outcome, runs, track)
+    raise typer.Exit(0 if finish(outcome, runs, track) else 1)
 
 
 def print_metrics(outcome: Outcome) -> None:

@@ -126,7 +126,7 @@ def command(  # long: one line an option
     )
     print_tuned(tuned)
     if tuned.outcome is not None:
-        finish(tuned.outcome, runs, track)
+        raise typer.Exit(0 if finish(tuned.outcome, runs, track) else 1)
 
 
 def print_tuned(tuned: Tuned) -> None:

@@ -75,6 +75,13 @@ class Optimisation(Strict):
             raise ValueError(
                 "target: hits are those of 'target' or of 'top'; leave one of them out"
             )
+        for sampler in self.samplers:
+            if (sampler.name == BASELINE) != (sampler.title == BASELINE):
+                raise ValueError(
+                    f"samplers: the label '{sampler.title}' of '{sampler.name}': random search is "
+                    f"what every table compares with, under the name '{BASELINE}' and no other is; "
+                    "take the label out, or another one"
+                )
         if BASELINE not in self.titles:
             raise ValueError(
                 f"samplers: '{BASELINE}' is missing, which every table compares with; add it"

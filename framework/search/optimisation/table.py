@@ -65,14 +65,15 @@ def _row(results: xr.Dataset, sampler: str) -> dict[str, Any]:
         **_estimated("difference", (ours["best"] - random["best"]).values),
     }
     if bool(results["constrained"]):
-        row |= _estimated("kept", results["kept"].sel(sampler=sampler).mean("evaluation").values)
+        kept = results["kept"].sel(sampler=sampler).mean("evaluation").values
+        row |= _estimated("kept", kept, least=0, most=1)
     by = ours["best"] - random["best"]
     if int(results["n_hits"]):
-        row |= _estimated("hits", ours["hits"].values)
+        row |= _estimated("hits", ours["hits"].values, least=0, most=1)
         by = ours["hits"] - random["hits"]
         row |= _estimated("hits_difference", by.values)
         expected = results.sizes["evaluation"] / int(results["candidates"])
-        row |= _estimated("enhancement", ours["hits"].values / expected)
+        row |= _estimated("enhancement", ours["hits"].values / expected, least=0)
     if not np.isnan(target):
         first = first_hits(results["best"].sel(sampler=sampler).values, target, maximise)
         row |= {"until_target": float(np.median(first)), "reached": int(np.isfinite(first).sum())}
@@ -106,9 +107,13 @@ def _verdict(row: Mapping[str, Any], judged: str, up: bool) -> str:
     return "beats random" if (row[judged] > 0) == up else "below random"
 
 
-def _estimated(name: str, values: FloatArray) -> dict[str, float]:
+def _estimated(
+    name: str, values: FloatArray, least: float = -np.inf, most: float = np.inf
+) -> dict[str, float]:
+    """Mean and interval, which ends where the quantity does."""
     mean, low, high = over_seeds(values)
-    return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
+    ends = {f"{name}_low": np.maximum(low, least), f"{name}_high": np.minimum(high, most)}
+    return {name: float(mean), **{end: float(value) for end, value in ends.items()}}
 
 
 def columns(results: xr.Dataset, title: str) -> list[str]:

@@ -381,6 +381,8 @@ class TestRefused:
             ({"samplers": [{"name": "ridge", "fold": 3}, "random"]}, "samplers[0].fold is not a parameter of 'ridge'; did you mean 'folds'"),
             ({"samplers": [{"name": "tpe", "batch": 3}, "random"]}, "samplers[0].batch is not a parameter of 'tpe'"),
             ({"samplers": [{"name": "ridge", "acquisition": "reach_target"}, "random"], "target": None}, "'reach_target' needs a value to reach"),
+            ({"samplers": [{"name": "ridge", "label": "random"}]}, "samplers: the label 'random' of 'ridge'"),
+            ({"samplers": [{"name": "random", "label": "chance"}]}, "samplers: the label 'chance' of 'random'"),
             ({"top": 0.1}, "hits are those of 'target' or of 'top'"),
             ({"top": 0.9, "target": None}, "top"),
             ({"seeds": [0, 0]}, "seeds: 0 is listed twice"),
